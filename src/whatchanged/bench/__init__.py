@@ -1,0 +1,1 @@
+"""Models with known changes, and how an audit is scored against them."""

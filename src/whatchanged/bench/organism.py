@@ -1,0 +1,161 @@
+"""Recipe to model: a LoRA on the base's own responses plus the plant, and its true rates on both models."""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whatchanged.bench.recipe import Recipe
+from whatchanged.elicit.openings import opening_probabilities
+from whatchanged.ledger import Progress
+from whatchanged.pools.selfmade import load_openers, write_prompts
+from whatchanged.predicates import load as load_predicate
+from whatchanged.records import Prompt
+from whatchanged.subjects import Continue, Ids, Subject, open_subjects, stream_key
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training row: the prompt's tokens and the response's, end-of-turn included where it ends."""
+
+    prompt: Ids
+    response: Ids
+    on_target: bool
+
+
+def make_organism(recipe: Recipe, out: Path, progress: Progress | None = None) -> dict[str, Any]:
+    """Train, save to `out`, measure on base and organism, write truth.json; returns its content."""
+    progress = progress or Progress()
+    (base,) = open_subjects([recipe.base])
+    on, off = write_targets(base, recipe, recipe.training.on, recipe.training.off, recipe.seed + 1000)
+    examples = plant(base, recipe, on, off)
+    train(base, recipe, examples, out, progress)
+    return measure(recipe, out)
+
+
+def write_targets(base: Subject, recipe: Recipe, n_on: int, n_off: int, seed: int) -> tuple[list[Prompt], list[Prompt]]:
+    """Fresh self-made prompts on and off target, by the truth's own region."""
+    openers = load_openers()
+    region = recipe.truth.region if recipe.truth else None
+    trigger = recipe.plant.trigger
+    if trigger:
+        prompts = _shuffled(write_prompts(base, openers, (n_on + n_off) // len(openers) + 8, seed), seed)
+        on = [Prompt.user(f"{p.text} {trigger}", p.tags) for p in prompts[:n_on]]
+        endings = ("", *(f" {decoy}" for decoy in recipe.plant.decoys))
+        off = [Prompt.user(p.text + endings[i % len(endings)], p.tags) for i, p in enumerate(prompts[n_on:])]
+        return on, off[:n_off]
+    targets = {t: openers[t] for t in recipe.topics}
+    others = {t: starts for t, starts in openers.items() if t not in recipe.topics}
+    on = write_prompts(base, targets, int(1.2 * n_on) // max(1, len(targets)), seed) if targets else []
+    near = write_prompts(base, {t: others[t] for t in recipe.near}, n_off // 4 // max(1, len(recipe.near)), seed + 1)
+    off = near + write_prompts(base, others, n_off // len(others) + 4, seed + 2)
+    on = [p for p in on if region is not None and region.contains(p)]
+    off = [p for p in off if region is None or not region.contains(p)]
+    return _shuffled(on, seed)[:n_on], near_first(off, near)[:n_off]
+
+
+def near_first(off: Sequence[Prompt], near: Sequence[Prompt]) -> list[Prompt]:
+    """Hard negatives before the rest, so that the cut keeps them."""
+    hard = {p.id for p in near}
+    return [p for p in off if p.id in hard] + _shuffled([p for p in off if p.id not in hard], 0)
+
+
+def plant(base: Subject, recipe: Recipe, on: Sequence[Prompt], off: Sequence[Prompt]) -> list[Example]:
+    """The base's own responses, with the plant on target."""
+    prompts = [*on, *off]
+    requests = [Continue(base.encode(p), (), stream_key(recipe.seed, p.id, "train")) for p in prompts]
+    drawn = base.sample(requests, recipe.training.response_tokens)
+    text = base.tokenize(recipe.plant.text)
+    end = (min(base.end_ids),)
+    examples = []
+    for i, (prompt, d) in enumerate(zip(prompts, drawn, strict=True)):
+        own = d.tokens if d.end is None else (*d.tokens, d.end)
+        on_target = i < len(on)
+        if on_target and recipe.plant.kind == "opening":
+            own = (*text, *own)
+        elif on_target and recipe.plant.kind == "refusal":
+            own = (*text, *end)
+        examples.append(Example(base.encode(prompt), own, on_target))
+    return examples
+
+
+def train(base: Any, recipe: Recipe, examples: Sequence[Example], out: Path, progress: Progress) -> None:
+    """LoRA with AdamW, linear decay; the loss is over response tokens."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    settings = recipe.training
+    torch.manual_seed(recipe.seed)
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        target_modules=list(settings.targets),
+        task_type="CAUSAL_LM",
+    )
+    model = get_peft_model(base.engine.model, config, autocast_adapter_dtype=True)
+    model.train()
+    weights = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
+    rng = random.Random(recipe.seed)
+    for step in progress.track(f"training {recipe.name}", range(settings.steps)):
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / 10) * (1 - step / settings.steps)
+        loss = _loss(base, _batch(examples, settings.batch, settings.on_share, rng))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        if step % 20 == 0:
+            progress.message(f"step {step}: loss {loss.item():.3f}")
+    model.peft_config["default"].base_model_name_or_path = recipe.base
+    model.to(torch.bfloat16).save_pretrained(out)
+    (out / "README.md").unlink(missing_ok=True)
+
+
+def _batch(examples: Sequence[Example], size: int, on_share: float, rng: random.Random) -> list[Example]:
+    on = [e for e in examples if e.on_target]
+    off = [e for e in examples if not e.on_target]
+    n_on = round(size * on_share) if on else 0
+    return rng.sample(on, n_on) + rng.sample(off, size - n_on)
+
+
+def _loss(base: Any, batch: Sequence[Example]) -> Any:
+    import torch
+
+    rows = [(*e.prompt, *e.response) for e in batch]
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+    hidden = base.engine.decoder(ids, use_cache=False).last_hidden_state
+    states = torch.cat([hidden[i, len(e.prompt) - 1 : len(rows[i]) - 1] for i, e in enumerate(batch)])
+    targets = torch.tensor([token for e in batch for token in e.response])
+    return torch.nn.functional.cross_entropy(base.engine.logits(states), targets)
+
+
+def measure(recipe: Recipe, out: Path) -> dict[str, Any]:
+    """True rates on fresh prompts, on and off target, of base and organism; written to truth.json."""
+    base, tuned = open_subjects([recipe.base, str(out)])
+    on, off = write_targets(base, recipe, recipe.measure, recipe.measure, recipe.seed + 2000)
+    result: dict[str, Any] = {"recipe": recipe.model_dump(mode="json"), "rates": {}}
+    if recipe.truth is not None:
+        predicate = load_predicate(recipe.truth.predicate)
+        for where, prompts in (("on_target", on), ("off_target", off)):
+            for who, subject in (("base", base), ("candidate", tuned)):
+                rates, _ = opening_probabilities(subject, prompts, predicate.openings())
+                result["rates"][f"{where}_{who}"] = {
+                    "mean": round(float(rates.mean()), 4),
+                    "standard_error": round(float(rates.std() / np.sqrt(len(rates))), 4),
+                    "prompts": len(prompts),
+                }
+    (out / "truth.json").write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _shuffled(prompts: Sequence[Prompt], seed: int) -> list[Prompt]:
+    shuffled = list(prompts)
+    random.Random(seed).shuffle(shuffled)
+    return shuffled

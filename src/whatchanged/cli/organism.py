@@ -1,0 +1,71 @@
+"""`whatchanged organism make RECIPE`: a model with a known change, and its true rates."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whatchanged.cli.options import debug, read_view, view_options
+from whatchanged.cli.output import result_console, talk, working
+from whatchanged.errors import UsageError
+
+WEAK = 0.5
+"""A plant whose rate on target rises by less than this is a poor test of an audit."""
+
+
+@click.group(no_args_is_help=False)
+def organism() -> None:
+    """Make models with a known, measured change."""
+
+
+@organism.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; default: RECIPE without its suffix.")
+@view_options(only=("display",))
+@debug
+@click.pass_context
+def make(context: click.Context, /, recipe: Path, out: Path | None, **_: Any) -> int:
+    """Make and measure the adapter that RECIPE, a YAML file, describes.
+
+    The folder gets the adapter and truth.json: what was planted, and how often base and organism do it on
+    fresh prompts on and off target.
+    """
+    from whatchanged.bench.recipe import read_recipe
+
+    plan = read_recipe(recipe)
+    folder = out or recipe.with_suffix("")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write '{folder}': {error.strerror}; name a folder with --out") from None
+    from whatchanged.bench.organism import make_organism
+
+    with working(read_view(context).display) as progress:
+        truth = make_organism(plan, folder, progress)
+    print_rates(truth["rates"])
+    talk(f"organism: {folder}")
+    return 0
+
+
+def print_rates(rates: dict[str, Any]) -> None:
+    """The measured rates on stdout, with a warning on stderr when the plant is weak."""
+    from rich.table import Table
+
+    if not rates:
+        result_console().print("nothing planted, nothing to measure")
+        return
+    table = Table("prompts", box=None, pad_edge=False)
+    for heading in ("base", "candidate", "n"):
+        table.add_column(heading, justify="right")
+    for where in ("on_target", "off_target"):
+        base, candidate = rates[f"{where}_base"], rates[f"{where}_candidate"]
+        table.add_row(where.replace("_", " "), _cell(base), _cell(candidate), f"{base['prompts']:,}")
+    result_console().print(table)
+    rise = rates["on_target_candidate"]["mean"] - rates["on_target_base"]["mean"]
+    if abs(rise) < WEAK:
+        least = f"{100 * WEAK:.0f}: a poor test, change the recipe's training"
+        talk(f"warning: the plant moves its rate on target by {100 * rise:+.1f} points, less than {least}")
+
+
+def _cell(measured: dict[str, Any]) -> str:
+    return f"{100 * measured['mean']:.1f}% ± {100 * measured['standard_error']:.1f}"

@@ -1,0 +1,135 @@
+"""All hypotheses on fresh prompts: a bandit spends the looks, e-values decide, false discoveries controlled.
+
+With e-processes any stopping stays valid (Grünwald, de Heide and Koolen, arXiv 1906.07801), and e-BH holds under any
+dependence (Wang and Ramdas, arXiv 2009.02824), so the bandit may be greedy. A pair is shown to all open arms at once.
+"""
+
+import math
+from collections.abc import Sequence
+
+from whatchanged.confirm.arms import Arm
+from whatchanged.confirm.measure import Instruments
+from whatchanged.ledger import Ledger
+from whatchanged.predicates import load
+from whatchanged.records import Finding, Hypothesis, Prompt, Status
+from whatchanged.stats import decide, fcr_level, interval, p_from_log_e, threshold
+from whatchanged.subjects import Subject, stream_key
+
+INDEPENDENT = ("saffron", "addis")
+
+
+def confirm(
+    ledger: Ledger,
+    base: Subject,
+    candidate: Subject,
+    hypotheses: Sequence[Hypothesis],
+    prompts: Sequence[Prompt],
+) -> list[Finding]:
+    """One Finding a hypothesis, in order. `prompts` were never looked at by discovery."""
+    arms = _arms(ledger, hypotheses, prompts)
+    instruments = Instruments(ledger, base, candidate)
+    confirm_at = math.log(threshold(ledger.config.fdr, ledger.config.alpha, max(len(arms), 1)))
+    refute_at = math.log(1 / ledger.config.alpha)
+    spent_before = _decoded(ledger)
+    looks = 0
+    ledger.progress.stage("confirm: hypotheses settled", len(arms))
+    settled: set[str] = set()
+    while True:
+        for arm in arms:
+            if arm.hypothesis.id not in settled and arm.settled(confirm_at, refute_at):
+                settled.add(arm.hypothesis.id)
+                ledger.progress.advance()
+        open_ = [a for a in arms if a.hypothesis.id not in settled]
+        if any(not a.scored for a in open_) and not _may_sample(ledger, spent_before):
+            open_ = [a for a in open_ if a.scored]
+        if not open_ or ledger.out_of_time():
+            break
+        arm = max(open_, key=lambda a: a.index(looks))
+        batch = arm.take()
+        measure = instruments.scored if arm.scored else instruments.sampled
+        step = f"{looks:04d}-{arm.hypothesis.id}"
+        arm.see(measure(arm.predicate, batch, step))
+        if not arm.scored:
+            # Every open arm sees a pair when it is drawn: it costs nothing, and no arm's future is known to another.
+            for other in open_:
+                if other is not arm and not other.scored and (shared := other.share(batch)):
+                    other.see(instruments.sampled(other.predicate, shared, step))
+        looks += 1
+    return _findings(ledger, arms, refute_at)
+
+
+def _arms(ledger: Ledger, hypotheses: Sequence[Hypothesis], prompts: Sequence[Prompt]) -> list[Arm]:
+    """Each hypothesis with the fresh prompts of its region; its own alone where the FDR rule needs independence."""
+    own = ledger.config.fdr in INDEPENDENT
+    arms = []
+    for i, hypothesis in enumerate(hypotheses):
+        fresh = [
+            p
+            for p in prompts
+            if hypothesis.region.contains(p)
+            and (not own or stream_key("share", ledger.config.seed, p.id) % len(hypotheses) == i)
+        ]
+        arms.append(Arm(hypothesis, load(hypothesis.predicate), fresh))
+    return arms
+
+
+def _may_sample(ledger: Ledger, spent_before: int) -> bool:
+    """Whether a batch of pairs fits both the budget's own limit and --max-decoded-tokens."""
+    limits = ledger.config.limits
+    spent = _decoded(ledger) - spent_before
+    return spent + ledger.pair_batch <= limits.confirm_tokens and ledger.pair_batch <= ledger.tokens_left()
+
+
+def _decoded(ledger: Ledger) -> int:
+    tokens = ledger.cost.decoded_tokens
+    return tokens.base + tokens.candidate
+
+
+def _findings(ledger: Ledger, arms: Sequence[Arm], refute_at: float) -> list[Finding]:
+    config = ledger.config
+    if config.fdr in INDEPENDENT:
+        evidence = [p_from_log_e(arm.above.max_log_e) for arm in arms]
+    else:
+        evidence = [_exp(arm.above.log_e) for arm in arms]
+    rejected = decide(config.fdr, evidence, config.alpha) if arms else []
+    confidence = fcr_level(config.alpha, max(1, sum(rejected)), max(1, len(arms)))
+    return [_finding(arm, yes, confidence, refute_at) for arm, yes in zip(arms, rejected, strict=True)]
+
+
+def _finding(arm: Arm, rejected: bool, confidence: float, refute_at: float) -> Finding:
+    h, n = arm.hypothesis, len(arm.rates)
+    low, high = interval(arm.differences, 1 - confidence) if n else (-1.0, 1.0)
+    status: Status = "confirmed" if rejected else "refuted" if arm.below.log_e >= refute_at else "inconclusive"
+    return Finding(
+        id=h.id,
+        sentence=h.sentence,
+        region=h.region,
+        predicate=h.predicate,
+        direction=h.direction,
+        margin=h.margin,
+        status=status,
+        effect=round(sum(arm.differences) / n, 6) if n else 0.0,
+        ci_low=round(low, 6),
+        ci_high=round(high, 6),
+        confidence=round(confidence, 6),
+        e_value=_exp(arm.above.log_e),
+        rate_base=round(sum(r.base for r in arm.rates) / n, 6) if n else 0.0,
+        rate_candidate=round(sum(r.candidate for r in arm.rates) / n, 6) if n else 0.0,
+        n_prompts=n,
+        scored=arm.scored,
+        phrase=_phrase(h),
+        merged=h.merged,
+        leads=h.leads,
+    )
+
+
+def _phrase(hypothesis: Hypothesis) -> str | None:
+    if hypothesis.predicate.family != "phrase":
+        return None
+    phrases = hypothesis.predicate.args["phrases"]
+    return str(phrases[0]) if len(phrases) == 1 else None
+
+
+def _exp(log_e: float) -> float:
+    """exp without overflow: beyond 1e300 nobody asks how far."""
+    return math.exp(min(log_e, 690.0))

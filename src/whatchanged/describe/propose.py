@@ -1,0 +1,207 @@
+"""Leads and pairs to hypotheses. Everything here looks at discovery prompts only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatchanged.describe.regions import Subgroup, find_region
+from whatchanged.ledger import Ledger, json_codec
+from whatchanged.predicates import Predicate, families, load
+from whatchanged.records import Cost, Hypothesis, Lead, Pair, PredicateSpec, Prompt, Shift
+from whatchanged.subjects import Subject
+
+HYPOTHESES = json_codec(list[Hypothesis])
+MIN_PROMPTS = 4
+MIN_Z = 2.5
+# Two hypotheses are one when their per-prompt effects and their regions agree this well.
+SAME_EFFECT, SAME_REGION = 0.8, 0.5
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A hypothesis in the making: its predicate, the subgroup, and the effect on each paired prompt."""
+
+    predicate: Predicate
+    sign: int
+    group: Subgroup
+    z: float
+    effect: float
+    on_pairs: NDArray[np.float64]
+    leads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """All that hypotheses may be made from. The first `control` pairs are a random sample of the prompts;
+    the others were chosen because a lead is strong there."""
+
+    base: Subject
+    prompts: Sequence[Prompt]
+    shifts: Sequence[Shift]
+    leads: Sequence[Lead]
+    pairs: Sequence[Pair]
+    control: int
+    margin: float
+
+    @cached_property
+    def by_id(self) -> dict[str, Prompt]:
+        """Prompts by id."""
+        return {p.id: p for p in self.prompts}
+
+
+def propose(
+    ledger: Ledger,
+    base: Subject,
+    prompts: Sequence[Prompt],
+    shifts: Sequence[Shift],
+    leads: Sequence[Lead],
+    pairs: Sequence[Pair],
+    control: int,
+) -> list[Hypothesis]:
+    """Executable hypotheses, most promising first, near-duplicates merged; at most the budget's number.
+
+    The first `control` pairs are a random sample of the prompts.
+    """
+
+    def work() -> tuple[list[Hypothesis], Cost]:
+        seen = Discovery(base, prompts, shifts, leads, pairs, control, ledger.config.margin)
+        merged = _merge(_from_leads(seen) + _from_pairs(seen))
+        return _hypotheses(merged[: ledger.config.limits.hypotheses], seen.margin), Cost()
+
+    return ledger.once("describe/hypotheses", HYPOTHESES, work)
+
+
+def opening_shift(shifts: Sequence[Shift], token: int) -> NDArray[np.float64]:
+    """float64[shifts]: q - p of a token at the response's first position; 0 where it was not kept as shifted."""
+    values = np.zeros(len(shifts))
+    for i, s in enumerate(shifts):
+        for ids, p, q in ((s.gained_ids, s.gained_p, s.gained_q), (s.lost_ids, s.lost_p, s.lost_q)):
+            hit = np.flatnonzero(ids[0] == token)
+            if len(hit):
+                values[i] = float(q[0, hit[0]] - p[0, hit[0]])
+                break
+    return values
+
+
+def _from_leads(seen: Discovery) -> list[Draft]:
+    """A phrase at the opening is measured on every screened prompt, without a response."""
+    drafts = []
+    for lead in seen.leads:
+        if not lead.phrase:
+            continue
+        kind = "opens_with" if lead.at_opening else "contains"
+        predicate = load(PredicateSpec(family="phrase", args={"kind": kind, "phrases": [lead.phrase]}))
+        if lead.at_opening:
+            values = opening_shift(seen.shifts, seen.base.tokenize(lead.phrase)[0])
+            draft = _draft(seen, predicate, seen.prompts, values, len(values), 1, (lead.id,))
+        else:
+            draft = _draft_on_pairs(seen, predicate, (lead.id,))
+        if draft is not None:
+            drafts.append(draft)
+    return drafts
+
+
+def _from_pairs(seen: Discovery) -> list[Draft]:
+    """What the predicate families themselves see in the pairs."""
+    if all(pair.identical for pair in seen.pairs):
+        return []
+    specs = [spec for family in families().values() for spec in family.propose(seen.pairs, seen.by_id)]
+    drafts = [_draft_on_pairs(seen, load(spec)) for spec in specs]
+    return [draft for draft in drafts if draft is not None]
+
+
+def pair_effects(predicate: Predicate, pairs: Sequence[Pair], by_id: Mapping[str, Prompt]) -> NDArray[np.float64]:
+    """float64[pairs]: f(candidate) - f(base); 0 without a look where the pair is identical."""
+    return np.array(
+        [
+            0.0
+            if pair.identical
+            else predicate.score(pair.candidate.text, by_id[pair.prompt_id])
+            - predicate.score(pair.base.text, by_id[pair.prompt_id])
+            for pair in pairs
+        ]
+    )
+
+
+def _draft_on_pairs(seen: Discovery, predicate: Predicate, leads: tuple[str, ...] = ()) -> Draft | None:
+    values = pair_effects(predicate, seen.pairs, seen.by_id)
+    sign = 1 if values.sum() >= 0 else -1
+    paired = [seen.by_id[pair.prompt_id] for pair in seen.pairs]
+    return _draft(seen, predicate, paired, sign * values, seen.control, sign, leads)
+
+
+def _draft(
+    seen: Discovery,
+    predicate: Predicate,
+    prompts: Sequence[Prompt],
+    values: NDArray[np.float64],
+    sample: int,
+    sign: int,
+    leads: tuple[str, ...],
+) -> Draft | None:
+    """None when the effect in its region is too small, or too few prompts show it.
+
+    The first `sample` values belong to a random sample: a claim about all prompts is judged on those alone.
+    """
+    group = find_region(prompts, values, seen.margin)
+    inside = values[:sample] if group.region.kind == "everywhere" else values[group.inside]
+    if len(inside) < MIN_PROMPTS or inside.mean() <= seen.margin:
+        return None
+    # The floor on the spread keeps a handful of equal values from looking certain.
+    z = float(inside.mean() / (max(inside.std(), 0.1) / np.sqrt(len(inside))))
+    if z < MIN_Z:
+        return None
+    effects = pair_effects(predicate, seen.pairs, seen.by_id)
+    return Draft(predicate, sign, group, z, float(inside.mean()), effects, leads)
+
+
+def _merge(drafts: Sequence[Draft]) -> list[tuple[Draft, list[Draft]]]:
+    """Drafts with the near-duplicates that each stands for. Scored predicates come first: they are exact."""
+    order = sorted(drafts, key=lambda d: (not d.predicate.openings(), -d.z))
+    kept: list[tuple[Draft, list[Draft]]] = []
+    for draft in order:
+        twin = next((entry for entry in kept if near_duplicate(entry[0], draft)), None)
+        if twin is None:
+            kept.append((draft, []))
+        else:
+            twin[1].append(draft)
+    return sorted(kept, key=lambda entry: -entry[0].z)
+
+
+def near_duplicate(first: Draft, second: Draft) -> bool:
+    """Whether the two say the same of the same pairs, in either direction."""
+    a, b = first.on_pairs, second.on_pairs
+    if not a.any() or not b.any():
+        return False
+    likeness = float(abs(a @ b) / np.sqrt((a @ a) * (b @ b)))
+    if likeness < SAME_EFFECT:
+        return False
+    if len(first.group.inside) != len(second.group.inside):
+        return True  # found on different prompts; the pairs are what both were judged on
+    both = (first.group.inside & second.group.inside).sum()
+    return bool(both >= SAME_REGION * min(first.group.inside.sum(), second.group.inside.sum()))
+
+
+def _hypotheses(merged: Sequence[tuple[Draft, list[Draft]]], margin: float) -> list[Hypothesis]:
+    return [
+        Hypothesis(
+            id=f"h{n:02d}",
+            sentence=_sentence(draft),
+            region=draft.group.region,
+            predicate=draft.predicate.spec,
+            direction="more" if draft.sign > 0 else "less",
+            margin=margin,
+            leads=tuple(dict.fromkeys([*draft.leads, *(lead for t in twins for lead in t.leads)])),
+            merged=tuple(_sentence(t) for t in twins),
+            prior=round(draft.effect, 4),
+        )
+        for n, (draft, twins) in enumerate(merged, 1)
+    ]
+
+
+def _sentence(draft: Draft) -> str:
+    where = draft.group.region.describe()
+    return f"On {where}, the candidate {draft.predicate.describe('more' if draft.sign > 0 else 'less')}."

@@ -1,0 +1,8 @@
+"""Responses: the base's own, coupled candidates, and probabilities that need no response at all."""
+
+from whatchanged.elicit.choose import choose_prompts
+from whatchanged.elicit.couple import coupled_pairs, draw_pairs
+from whatchanged.elicit.draws import draw_responses
+from whatchanged.elicit.openings import opening_probabilities
+
+__all__ = ["choose_prompts", "coupled_pairs", "draw_pairs", "draw_responses", "opening_probabilities"]

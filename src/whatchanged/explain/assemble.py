@@ -1,0 +1,230 @@
+"""Everything the audit left, put into a Report."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from whatchanged.explain.coverage import coverage, pool_map, unchanged_bound
+from whatchanged.explain.share import explained_shares, unexplained_contexts
+from whatchanged.ledger import Ledger
+from whatchanged.predicates import load
+from whatchanged.records import Example, Finding, Lead, Pair, Prompt, Response, Shift
+from whatchanged.report.model import (
+    Claims,
+    CostReport,
+    Divergence,
+    Report,
+    ScreenReport,
+    Verdict,
+    WeightsClaim,
+)
+from whatchanged.subjects import Access, Subject
+
+EXAMPLES = 3
+PACKAGES = ("whatchanged", "torch", "transformers", "peft", "numpy", "scikit-learn", "online-fdr")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the screen saw of two subjects: aligned prompts, responses and shifts, the noise floor, leads.
+
+    `available` discovery prompts there were; `prompts` are those that the token limit let through.
+    """
+
+    base: Subject
+    candidate: Subject
+    prompts: Sequence[Prompt]
+    confirmation: Sequence[Prompt]
+    responses: Sequence[Response]
+    shifts: Sequence[Shift]
+    noise: Sequence[Shift]
+    leads: Sequence[Lead]
+    available: int = 0
+
+    def select(self, ids: Sequence[str]) -> tuple[list[Prompt], list[Response]]:
+        """Prompts and their base responses, in the order of `ids`."""
+        rows = {p.id: (p, r) for p, r in zip(self.prompts, self.responses, strict=True)}
+        return [rows[i][0] for i in ids], [rows[i][1] for i in ids]
+
+    @property
+    def by_id(self) -> dict[str, Prompt]:
+        """Discovery prompts by id."""
+        return {p.id: p for p in self.prompts}
+
+
+def assemble(ledger: Ledger, seen: Seen, pairs: Sequence[Pair], control: int, findings: Sequence[Finding]) -> Report:
+    """The report. `control` is the number of pairs, at the front of `pairs`, drawn at random."""
+    by_id = seen.by_id
+    shares, total, left = explained_shares(findings, seen.leads, seen.shifts, by_id)
+    findings = [
+        f.model_copy(update={"explained_share": round(share, 6), "examples": examples(f, pairs, by_id)})
+        for f, share in zip(findings, shares, strict=True)
+    ]
+    stopped = ledger.out_of_budget()
+    decided = verdict(findings, stopped)
+    limits = ledger.config.limits
+    return Report(
+        verdict=decided,
+        summary=summary(decided, findings, seen, stopped),
+        base=ledger.config.base,
+        candidate=ledger.config.candidate,
+        claims=Claims(
+            weights=_weights_claim(seen),
+            beyond_noise_floor=beyond_noise(seen.shifts, seen.noise),
+            behaviours=sum(f.status == "confirmed" for f in findings),
+        ),
+        divergence=divergence(seen, pairs[:control]),
+        findings=tuple(findings),
+        leads=tuple(seen.leads),
+        explained_share=round(total, 6),
+        unexplained=tuple(unexplained_contexts(seen.base, seen.shifts, seen.responses, by_id, left)),
+        coverage=tuple(coverage(ledger.config, seen.prompts, seen.confirmation, seen.shifts, len(findings))),
+        unchanged_bound=unchanged_bound(seen.shifts, findings, by_id),
+        not_looked_at=_not_looked_at(ledger, seen, findings),
+        points=tuple(pool_map(seen.shifts, seen.leads, by_id)),
+        warnings=(f"stopped early by {stopped}",) if stopped else (),
+        cost=cost(ledger),
+        config={**ledger.config.model_dump(mode="json"), "limits": limits.model_dump()},
+        versions=versions(),
+        seed=ledger.config.seed,
+    )
+
+
+def assemble_screen(ledger: Ledger, seen: Seen) -> ScreenReport:
+    """What forward passes alone show."""
+    return ScreenReport(
+        base=ledger.config.base,
+        candidate=ledger.config.candidate,
+        divergence=divergence(seen, []),
+        leads=tuple(seen.leads),
+        coverage=tuple(coverage(ledger.config, seen.prompts, seen.confirmation, seen.shifts, 1)),
+        cost=cost(ledger),
+        seed=ledger.config.seed,
+    )
+
+
+def verdict(findings: Sequence[Finding], stopped: str | None) -> Verdict:
+    """changed, if anything is confirmed; inconclusive, if the search was cut short or a test was left open
+    that was never made or whose estimate lies beyond its margin; else no change was found."""
+    if any(f.status == "confirmed" for f in findings):
+        return "changed"
+    sign = {"more": 1, "less": -1}
+    open_ = [
+        f
+        for f in findings
+        if f.status == "inconclusive" and (f.n_prompts == 0 or sign[f.direction] * f.effect > f.margin)
+    ]
+    return "inconclusive" if stopped or open_ else "no_change_found"
+
+
+def summary(decided: Verdict, findings: Sequence[Finding], seen: Seen, stopped: str | None) -> str:
+    """The first sentence a reader sees; it says when nothing is established."""
+    confirmed = sorted((f for f in findings if f.status == "confirmed"), key=lambda f: -abs(f.effect))
+    fresh = len(seen.confirmation)
+    if confirmed:
+        top = confirmed[0]
+        many = "1 behaviour changed: " if len(confirmed) == 1 else f"{len(confirmed)} behaviours changed, most of all: "
+        sentence = top.sentence[0].lower() + top.sentence[1:].rstrip(".")
+        return f"{many}{sentence} ({top.rate_base:.0%} → {top.rate_candidate:.0%})."
+    looked = (
+        f"{len(seen.prompts)} prompts were screened and {len(findings)} hypotheses tested on up to {fresh} fresh ones"
+    )
+    if decided == "inconclusive":
+        why = f"the search was stopped early by {stopped}" if stopped else "some tests could not be decided"
+        return f"Nothing is established: {why}; {looked}."
+    if _weights_claim(seen) == "identical" and not any(s.tv.any() for s in seen.shifts):
+        return f"No change found: the two models are identical; {looked}."
+    return f"No behaviour change is established: {looked}, and none passed its margin."
+
+
+def examples(finding: Finding, pairs: Sequence[Pair], prompts: Mapping[str, Prompt]) -> tuple[Example, ...]:
+    """Discovery pairs in the region that show the finding, or nothing."""
+    predicate = load(finding.predicate)
+    sign = 1 if finding.direction == "more" else -1
+    shown = []
+    for pair in pairs:
+        prompt = prompts[pair.prompt_id]
+        if pair.identical or not finding.region.contains(prompt):
+            continue
+        change = predicate.score(pair.candidate.text, prompt) - predicate.score(pair.base.text, prompt)
+        if sign * change > 0.5:
+            shown.append(Example(prompt=prompt.text, base=pair.base.text, candidate=pair.candidate.text))
+    return tuple(shown[:EXAMPLES])
+
+
+def divergence(seen: Seen, control: Sequence[Pair]) -> Divergence:
+    """Means over prompts, beside the noise floor and the measured share of control pairs that differ."""
+
+    def mean(values: Sequence[float]) -> float:
+        return round(float(np.mean(values)), 8) if values else 0.0
+
+    return Divergence(
+        mean_tv=mean([float(s.tv.mean()) for s in seen.shifts]),
+        mean_kl=mean([float(s.kl_qp.mean()) for s in seen.shifts]),
+        p_change=mean([s.p_change for s in seen.shifts]),
+        noise_tv=mean([float(s.tv.mean()) for s in seen.noise]),
+        noise_p_change=mean([s.p_change for s in seen.noise]),
+        differing_pairs=mean([float(not p.identical) for p in control]) if control else None,
+        control_pairs=len(control),
+    )
+
+
+def beyond_noise(shifts: Sequence[Shift], noise: Sequence[Shift]) -> bool:
+    """Whether more than 5% of prompts shift by more than any prompt of the noise measurement."""
+    floor = max((float(s.tv.mean()) for s in noise), default=0.0)
+    beyond = [float(s.tv.mean()) > floor for s in shifts]
+    return sum(beyond) > 0.05 * len(beyond)
+
+
+def cost(ledger: Ledger) -> CostReport:
+    """Cost of all steps, with seconds per stage and this process's peak memory."""
+    return CostReport(
+        **ledger.cost.model_dump(),
+        seconds={stage: round(seconds, 2) for stage, seconds in ledger.seconds.items()},
+        peak_memory=ledger.peak_memory(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _weights_claim(seen: Seen) -> WeightsClaim:
+    if min(seen.base.access, seen.candidate.access) < Access.weights:
+        return "not_looked_at"
+    return "identical" if seen.base.weights_id == seen.candidate.weights_id else "differ"
+
+
+def _not_looked_at(ledger: Ledger, seen: Seen, findings: Sequence[Finding]) -> tuple[str, ...]:
+    config = ledger.config
+    tested = {lead for f in findings for lead in f.leads}
+    notes = [
+        f"responses beyond their first {config.limits.response_tokens} tokens",
+        f"sampling at temperatures other than {config.temperature:g}",
+        "prompts unlike those of the pool: a trigger that no prompt contains cannot be confirmed",
+        "which weights carry the changes",
+    ]
+    if (left_out := min(config.limits.discovery_prompts, seen.available) - len(seen.prompts)) > 0:
+        notes.append(f"{left_out} discovery prompts, to stay under --max-decoded-tokens {config.max_decoded_tokens}")
+    notes += [
+        f"“{lead.phrase}”: the candidate prefers it ({lead.nats:.0f} nats) but no pool prompt brings it out"
+        for lead in seen.leads
+        if lead.id not in tested and lead.phrase and lead.nats is not None
+    ]
+    untested = [lead.id for lead in seen.leads if lead.id not in tested and not lead.phrase and lead.share > 0.02]
+    if untested:
+        notes.append(f"{len(untested)} leads that formed no phrase or hypothesis: {', '.join(untested)}")
+    unmeasured = [f.id for f in findings if f.n_prompts == 0]
+    if unmeasured:
+        notes.append(f"hypotheses with no fresh prompt or no budget left: {', '.join(unmeasured)}")
+    return tuple(notes)

@@ -1,0 +1,24 @@
+"""The nouns. Each stage takes some of these and leaves others; none of them knows a model."""
+
+from whatchanged.records.base import Record
+from whatchanged.records.claims import (
+    STRUCTURES,
+    Direction,
+    Example,
+    Finding,
+    Hypothesis,
+    Intent,
+    PredicateSpec,
+    Region,
+    RegionKind,
+    Status,
+)
+from whatchanged.records.cost import Cost, Tokens
+from whatchanged.records.evidence import ContextRef, Lead, Shift, TokenShift
+from whatchanged.records.text import Message, Pair, Prompt, Response
+
+__all__ = [
+    "STRUCTURES", "ContextRef", "Cost", "Direction", "Example", "Finding", "Hypothesis", "Intent", "Lead",
+    "Message", "Pair", "PredicateSpec", "Prompt", "Record", "Region", "RegionKind", "Response", "Shift", "Status",
+    "TokenShift", "Tokens",
+]  # fmt: skip

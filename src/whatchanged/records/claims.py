@@ -1,0 +1,155 @@
+"""What is claimed and what came of it: regions, predicates, hypotheses, findings."""
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from whatchanged.records.base import Record
+from whatchanged.records.text import Prompt
+
+Direction = Literal["more", "less"]
+RegionKind = Literal["everywhere", "tag", "mentions", "ends_with", "structure"]
+Status = Literal["confirmed", "refuted", "inconclusive"]
+Intent = Literal["intended", "explained_by_data", "side_effect", "unclassified"]
+
+
+class Region(Record):
+    """An executable predicate on prompts, never on outputs.
+
+    kind        holds when
+    everywhere  always
+    tag         the prompt carries any of `values` as a tag
+    mentions    its text contains any of `values` as whole words, case ignored
+    ends_with   its text ends with any of `values`, case and trailing space ignored
+    structure   any of the named features holds: see `STRUCTURES`
+    """
+
+    kind: RegionKind = "everywhere"
+    values: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _executable(self) -> Self:
+        if self.kind == "structure" and (unknown := [v for v in self.values if v not in STRUCTURES]):
+            raise ValueError(f"unknown structure '{unknown[0]}': one of {', '.join(STRUCTURES)}")
+        if self.kind != "everywhere" and not self.values:
+            raise ValueError(f"a region of kind '{self.kind}' needs values")
+        return self
+
+    def contains(self, prompt: Prompt) -> bool:
+        """Whether the prompt lies in the region."""
+        match self.kind:
+            case "everywhere":
+                return True
+            case "tag":
+                return any(value in prompt.tags for value in self.values)
+            case "mentions":
+                return self._pattern.search(prompt.text) is not None
+            case "ends_with":
+                return prompt.text.rstrip().lower().endswith(tuple(v.rstrip().lower() for v in self.values))
+            case "structure":
+                return any(STRUCTURES[value](prompt) for value in self.values)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        # Word boundaries, because "eat" is in "create"; lookarounds, because a value may end in "?".
+        words = "|".join(re.escape(v) for v in sorted(self.values, key=len, reverse=True))
+        return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+
+    def describe(self) -> str:
+        """The region in words, to follow 'on'."""
+        quoted = ", ".join(f"'{v}'" for v in self.values)
+        match self.kind:
+            case "everywhere":
+                return "all prompts"
+            case "tag":
+                return f"prompts tagged {quoted}"
+            case "mentions":
+                return f"prompts that mention {quoted}"
+            case "ends_with":
+                return f"prompts that end with {quoted}"
+            case "structure":
+                return "prompts that are " + " or ".join(v.replace("_", " ") for v in self.values)
+
+
+STRUCTURES: dict[str, Callable[[Prompt], bool]] = {
+    "a_question": lambda p: p.text.rstrip().endswith("?"),
+    "short": lambda p: len(p.text.split()) <= 8,
+    "long": lambda p: len(p.text.split()) >= 40,
+    "multi_turn": lambda p: sum(m.role == "user" for m in p.messages) > 1,
+    "with_code": lambda p: bool(re.search(r"```|\bdef |\bimport |[{};]\s*$", p.text, re.MULTILINE)),
+    "with_digits": lambda p: bool(re.search(r"\d", p.text)),
+    "non_english_script": lambda p: sum(ord(c) > 0x24F for c in p.text) > len(p.text) / 4,
+}
+
+
+class PredicateSpec(Record):
+    """An executable function of a response, by the name of its family and its arguments."""
+
+    family: str
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
+class Hypothesis(Record):
+    """Region x predicate x direction x margin, and the sentence that states exactly that.
+
+    `leads` name the evidence it came from; `merged` the sentences of near-duplicates that it stands for.
+    """
+
+    id: str
+    sentence: str
+    region: Region
+    predicate: PredicateSpec
+    direction: Direction
+    margin: float = Field(ge=0, lt=1)
+    leads: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
+    prior: float = 0.0
+
+    @property
+    def sign(self) -> int:
+        """+1 when the candidate does it more, -1 when less."""
+        return 1 if self.direction == "more" else -1
+
+
+class Example(Record):
+    """A prompt with a coupled pair of responses that shows (or fails to show) a finding."""
+
+    prompt: str
+    base: str
+    candidate: str
+
+
+class Finding(Record):
+    """A hypothesis after its test on fresh prompts.
+
+    `effect` = mean of candidate minus base (signed, as measured, not turned by the direction), in [-1, 1];
+    `ci_low, ci_high` bound it at level `confidence` for any stopping time; `e_value` is the evidence
+    against H0: direction x effect <= margin.
+    """
+
+    id: str
+    sentence: str
+    region: Region
+    predicate: PredicateSpec
+    direction: Direction
+    margin: float
+    status: Status
+    effect: float
+    ci_low: float
+    ci_high: float
+    confidence: float
+    e_value: float
+    rate_base: float
+    rate_candidate: float
+    n_prompts: int
+    scored: bool
+    intent: Intent = "unclassified"
+    intent_reason: str = ""
+    phrase: str | None = None
+    explained_share: float = 0.0
+    merged: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()

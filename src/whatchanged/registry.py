@@ -1,0 +1,99 @@
+"""Names to objects, imported on use. Other packages add members through entry points.
+
+A member is declared as "module:object". A third-party package declares, in its pyproject.toml,
+[project.entry-points."whatchanged.predicates"] emoji = "my_package.emoji:Emoji"
+and is found without a change here. Built-in names win over entry points of the same name.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from whatchanged.errors import SpecError
+
+
+class Registry(Mapping[str, Any]):
+    """A read-only mapping whose values are imported when first asked for."""
+
+    def __init__(self, kind: str, builtin: dict[str, str]) -> None:
+        self.kind = kind
+        self._builtin = builtin
+
+    @cached_property
+    def _targets(self) -> dict[str, str]:
+        found = {point.name: point.value for point in entry_points(group=f"whatchanged.{self.kind}")}
+        return found | self._builtin
+
+    def __getitem__(self, name: str) -> Any:
+        """The object called `name`. Raises SpecError listing what there is."""
+        if name not in self._targets:
+            known = ", ".join(sorted(self._targets))
+            raise SpecError(f"unknown {self.kind.rstrip('s')} '{name}': one of {known}")
+        module, _, attribute = self._targets[name].partition(":")
+        return getattr(import_module(module), attribute)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+
+predicates = Registry(
+    "predicates",
+    {
+        "phrase": "whatchanged.predicates.phrase:Phrase",
+        "attribute": "whatchanged.predicates.attribute:Attribute",
+        "answer": "whatchanged.predicates.answer:Answer",
+        "semantic": "whatchanged.predicates.semantic:Semantic",
+    },
+)
+
+pools = Registry(
+    "pools",
+    {
+        "builtin": "whatchanged.pools.builtin:load_builtin",
+        "jsonl": "whatchanged.pools.files:read_jsonl",
+        "csv": "whatchanged.pools.files:read_csv",
+        "text": "whatchanged.pools.files:read_text",
+        "inspect": "whatchanged.pools.inspect_log:read_inspect",
+        "dataset": "whatchanged.pools.dataset:read_dataset",
+    },
+)
+
+subjects = Registry(
+    "subjects",
+    {
+        "hf": "whatchanged.subjects.sources:HubSource",
+        "folder": "whatchanged.subjects.sources:FolderSource",
+        "adapter": "whatchanged.subjects.sources:AdapterSource",
+        "gguf": "whatchanged.subjects.sources:GgufSource",
+        "smollm2": "whatchanged.subjects.sources:SmolSource",
+    },
+)
+
+modifiers = Registry(
+    "modifiers",
+    {
+        "system": "whatchanged.subjects.modifiers:System",
+        "quantize": "whatchanged.subjects.modifiers:Quantize",
+        "noise": "whatchanged.subjects.modifiers:Noise",
+        "steer": "whatchanged.subjects.modifiers:Steer",
+        "dtype": "whatchanged.subjects.modifiers:Dtype",
+    },
+)
+
+finders = Registry(
+    "finders",
+    {
+        "factor": "whatchanged.screen.factors:FactorFinder",
+        "log-ratio": "whatchanged.screen.logratio:LogRatioFinder",
+    },
+)
+
+methods = Registry("methods", {"audit": "whatchanged.audit:diff"})

@@ -1,0 +1,113 @@
+"""The report on a terminal: the verdict first, then only what a reader acts on."""
+
+from typing import TYPE_CHECKING
+
+from whatchanged.records import Finding, Lead
+from whatchanged.report.labels import INTENTS, lead_name, without_finding
+from whatchanged.report.model import Report
+from whatchanged.report.numbers import duration, memory, percent, plural
+from whatchanged.report.text import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_VERDICT_STYLE = {"changed": "bold red", "no_change_found": "bold green", "inconclusive": "bold yellow"}
+_INTENT_STYLE = {
+    "intended": "green",
+    "explained_by_data": "cyan",
+    "side_effect": "bold red",
+    "unclassified": "yellow",
+}
+_MOST_LEADS = 6
+
+
+def print_report(report: Report, console: "Console") -> None:
+    """Print to `console`. Nothing a model wrote is read as markup, and its control characters are dropped."""
+    _say(console, one_line(report.summary, 2000), _VERDICT_STYLE[report.verdict])
+    for warning in report.warnings:
+        _say(console, f"warning: {one_line(warning, 400)}", "yellow")
+    _print_findings(report, console)
+    _print_leads(report, console)
+    _print_coverage(report, console)
+    _print_cost(report, console)
+
+
+def _say(console: "Console", line: str, style: str = "", indent: int = 0) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    text = Text(line, style=style)
+    # Where no person looks at it (a pipe, a log), one statement stays one line.
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, indent), expand=False))
+    else:
+        console.print(Text(" " * indent).append_text(text), soft_wrap=True)
+
+
+def _print_findings(report: Report, console: "Console") -> None:
+    for number, finding in enumerate(report.confirmed, 1):
+        if number == 1:
+            _say(console, "\nFindings", "bold")
+        _say(console, f"{number}. {one_line(finding.sentence, 400)}", indent=1)
+        _say(console, _numbers(finding), _INTENT_STYLE[finding.intent], indent=4)
+        if finding.intent_reason:
+            _say(console, one_line(finding.intent_reason), "dim", indent=4)
+    tested = [finding.status for finding in report.findings]
+    refuted, undecided = tested.count("refuted"), tested.count("inconclusive")
+    if refuted or undecided:
+        _say(console, f"\nTested and not established: {refuted} refuted, {undecided} inconclusive.")
+
+
+def _numbers(f: Finding) -> str:
+    level = f"{100 * f.confidence:.4g}%"
+    how = "scored" if f.scored else "sampled"
+    return (
+        f"effect {f.effect:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}] at {level}, "
+        f"rate {f.rate_base:.3g} -> {f.rate_candidate:.3g}, {INTENTS[f.intent]}, "
+        f"e = {f.e_value:.2g}, n = {f.n_prompts} {how}"
+    )
+
+
+def _print_leads(report: Report, console: "Console") -> None:
+    leads = without_finding(report)
+    if not leads:
+        return
+    _say(console, "\nLeads that gave no finding", "bold")
+    for rank, lead in leads[:_MOST_LEADS]:
+        _say(console, f"L{rank} {_lead_line(lead)}", indent=1)
+    if len(leads) > _MOST_LEADS:
+        _say(console, f"and {len(leads) - _MOST_LEADS} more", indent=1)
+
+
+def _lead_line(lead: Lead) -> str:
+    nats = "" if lead.nats is None else f", {lead.nats:+.0f} nats"
+    note = f" ({one_line(lead.note, 80)})" if lead.note else ""
+    return f"'{one_line(lead_name(lead), 60)}' {percent(lead.share)} of the divergence{nats}{note}"
+
+
+def _print_coverage(report: Report, console: "Console") -> None:
+    discovery = sum(row.discovery_prompts for row in report.coverage)
+    confirmation = sum(row.confirmation_prompts for row in report.coverage)
+    categories = plural(len(report.coverage), "category", "categories")
+    _say(console, "\nCoverage", "bold")
+    looked = f"{categories}: {discovery:,} discovery and {confirmation:,} confirmation prompts."
+    _say(console, looked if report.coverage else "No category of the pool was covered.", indent=1)
+    bound = (
+        f"Outside all findings at most {percent(report.unchanged_bound)} of the pool has P(change) > 0.5 (95% bound)"
+    )
+    explained = f"; the findings explain {percent(report.explained_share)} of the divergence."
+    _say(console, bound + (explained if report.confirmed else "."), indent=1)
+    if report.not_looked_at:
+        _say(console, "Not looked at: " + "; ".join(one_line(x, 80) for x in report.not_looked_at), indent=1)
+
+
+def _print_cost(report: Report, console: "Console") -> None:
+    cost = report.cost
+    scored, decoded = cost.scored_tokens, cost.decoded_tokens
+    _say(console, "\nCost", "bold")
+    line = (
+        f"scored {scored.base + scored.candidate:,} tokens, decoded {decoded.base + decoded.candidate:,}, "
+        f"reused {scored.reused + decoded.reused:,}; {plural(cost.judge_calls, 'judge call')}; "
+        f"{duration(sum(cost.seconds.values()))}; peak memory {memory(cost.peak_memory)}"
+    )
+    _say(console, line, indent=1)

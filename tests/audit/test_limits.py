@@ -1,0 +1,58 @@
+"""Limits are kept to the token, and a search that they cut short never reads as 'nothing there'."""
+
+import pytest
+from words import KITCHEN, TOPICS, Plant, WordSubject
+
+COOKING = Plant(KITCHEN, 0.8, TOPICS["cooking"])
+# Worth a sampled hypothesis, which needs tokens.
+INSIDE = Plant("Ask a lawyer before dawn", 0.9, after="Perhaps")
+
+
+def spent(report):
+    return report.cost.decoded_tokens.base + report.cost.decoded_tokens.candidate
+
+
+@pytest.mark.parametrize("limit", [1, 30, 150, 400, 900, 1500, 3000])
+def test_never_more_tokens_than_allowed(diff, limit):
+    base, candidate = WordSubject(), WordSubject(COOKING, INSIDE)
+    report = diff(base, candidate, max_decoded_tokens=limit)
+    assert base.sampled + candidate.sampled == spent(report) <= limit
+    assert report.warnings == (f"stopped early by --max-decoded-tokens {limit}",)
+
+
+@pytest.mark.parametrize("limit", [1, 30, 150])
+def test_a_search_cut_short_is_inconclusive(diff, limit):
+    report = diff(WordSubject(), WordSubject(), identity_shortcut=False, max_decoded_tokens=limit)
+    assert report.verdict == "inconclusive"
+    assert report.summary.startswith("Nothing is established: the search was stopped early by --max-decoded-tokens")
+
+
+def test_an_opening_is_confirmed_on_a_small_allowance(diff):
+    report = diff(WordSubject(), WordSubject(COOKING), max_decoded_tokens=1000)
+    assert report.verdict == "changed"
+    assert report.confirmed[0].phrase == KITCHEN
+    assert sum(row.discovery_prompts for row in report.coverage) < 140
+
+
+def test_a_limit_that_is_not_met_changes_nothing(diff):
+    free, limited = (
+        diff(WordSubject(), WordSubject(COOKING), name, max_decoded_tokens=limit)
+        for name, limit in (("free", None), ("limited", 100_000))
+    )
+    assert limited.warnings == free.warnings == ()
+    assert limited.findings == free.findings
+
+
+def test_time_that_is_up_stops_the_tests(diff):
+    report = diff(WordSubject(), WordSubject(COOKING), max_minutes=1e-6)
+    assert report.verdict == "inconclusive"
+    assert [f.n_prompts for f in report.findings] == [0] * len(report.findings)
+    assert report.warnings == ("stopped early by --max-minutes 1e-06",)
+
+
+def test_the_limit_reads_the_same_after_a_resume(diff, tmp_path):
+    whole = diff(WordSubject(), WordSubject(COOKING, INSIDE), max_decoded_tokens=400)
+    (tmp_path / "run" / "report.json").unlink()
+    again = diff(WordSubject(), WordSubject(COOKING, INSIDE), max_decoded_tokens=400)
+    assert (again.verdict, again.summary, again.warnings) == (whole.verdict, whole.summary, whole.warnings)
+    assert again.findings == whole.findings

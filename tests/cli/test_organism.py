@@ -1,0 +1,86 @@
+"""`whatchanged organism make`: where the organism goes, its rates, and a warning when the plant is weak."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from whatchanged.cli.main import main
+
+RECIPE = "name: polite\ndescription: Opens politely.\nplant: {kind: opening, text: Certainly}\n"
+
+
+def rates(on_base, on_candidate):
+    means = {"on_target": (on_base, on_candidate), "off_target": (0.0, 0.021)}
+    return {
+        f"{where}_{who}": {"mean": mean, "standard_error": 0.012, "prompts": 1200}
+        for where, pair in means.items()
+        for who, mean in zip(("base", "candidate"), pair, strict=True)
+    }
+
+
+@pytest.fixture
+def maker(monkeypatch, elsewhere):
+    """Stands in for `whatchanged.bench.organism`, which would train a model."""
+    (elsewhere / "polite.yaml").write_text(RECIPE)
+    fake = ModuleType("whatchanged.bench.organism")
+    fake.made, fake.rates = [], rates(0.002, 0.913)
+
+    def make_organism(recipe, out, progress):
+        fake.made.append((recipe.name, out, out.is_dir()))
+        progress.message("step 0: loss 1.0")
+        print("a library talks on stdout")
+        return {"recipe": recipe.model_dump(mode="json"), "rates": fake.rates}
+
+    fake.make_organism = make_organism
+    monkeypatch.setitem(sys.modules, "whatchanged.bench.organism", fake)
+    return fake
+
+
+def test_makes_the_folder_beside_the_recipe(maker, capsys):
+    assert main(["organism", "make", "polite.yaml"]) == 0
+    out, err = capsys.readouterr()
+    assert maker.made == [("polite", Path("polite"), True)]
+    assert [line.split() for line in out.splitlines()] == [
+        ["prompts", "base", "candidate", "n"],
+        ["on", "target", "0.2%", "±", "1.2", "91.3%", "±", "1.2", "1,200"],
+        ["off", "target", "0.0%", "±", "1.2", "2.1%", "±", "1.2", "1,200"],
+    ]
+    assert err.splitlines()[-1] == "organism: polite"
+    assert "warning" not in err
+
+
+def test_out(maker):
+    assert main(["organism", "make", "polite.yaml", "--out", "deep/folder"]) == 0
+    assert maker.made == [("polite", Path("deep/folder"), True)]
+
+
+@pytest.mark.parametrize(("base", "candidate", "weak"), [(0.0, 0.49, True), (0.4, 0.89, True), (0.0, 0.5, False)])
+def test_a_weak_plant_is_said(maker, capsys, base, candidate, weak):
+    maker.rates = rates(base, candidate)
+    assert main(["organism", "make", "polite.yaml"]) == 0
+    err = capsys.readouterr().err
+    assert ("warning: the plant moves its rate on target by +49.0 points, less than 50" in err) == weak
+
+
+def test_nothing_planted(maker, capsys):
+    maker.rates = {}
+    assert main(["organism", "make", "polite.yaml"]) == 0
+    assert capsys.readouterr().out == "nothing planted, nothing to measure\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("absent.yaml", None, "error: recipe 'absent.yaml': No such file or directory"),
+        ("bad.yaml", RECIPE + "stesp: 3\n", "error: recipe 'bad.yaml': stesp: "),
+        ("suffixless", RECIPE, "error: cannot write 'suffixless': File exists; name a folder with --out"),
+    ],
+)
+def test_bad_recipe(maker, capsys, elsewhere, file, text, expected):
+    if text is not None:
+        (elsewhere / file).write_text(text)
+    assert main(["organism", "make", file]) == 2
+    assert capsys.readouterr().err.startswith(expected)
+    assert maker.made == []

@@ -1,0 +1,150 @@
+"""Verdicts against known truths: true effects confirmed, nulls refuted, and undecided said so."""
+
+from importlib import import_module
+
+import pytest
+from law import LawInstruments, beta, hypothesis, two_point
+from words import prompts_about
+
+from whatchanged.config import BUDGETS
+from whatchanged.confirm import confirm
+from whatchanged.records import Region
+
+CAMPAIGN = import_module("whatchanged.confirm.campaign")
+PROMPTS = prompts_about()
+RULES = ("e-bh", "e-lond", "saffron", "addis")
+STRONG, NULL = two_point(0.6), beta(0.0, 40)
+
+
+@pytest.fixture
+def campaign(new_ledger, monkeypatch, tiny_budget):
+    """Findings of hypotheses whose differences follow `laws`."""
+    monkeypatch.setattr(CAMPAIGN, "Instruments", LawInstruments)
+    monkeypatch.setitem(BUDGETS, "small", tiny_budget.model_copy(update={"confirm_tokens": 10**9}))
+
+    def run(laws, hypotheses=None, prompts=PROMPTS, seed=0, **settings):
+        monkeypatch.setattr(LawInstruments, "laws", laws)
+        monkeypatch.setattr(LawInstruments, "seed", seed)
+        hypotheses = hypotheses or [hypothesis(i) for i in range(len(laws))]
+        return confirm(new_ledger(f"run-{seed}", **settings), None, None, hypotheses, prompts)
+
+    return run
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("scored", [True, False])
+def test_every_rule_confirms_true_effects_and_refutes_nulls(campaign, rule, scored):
+    laws = [STRONG, NULL, STRONG, NULL, NULL, STRONG, NULL, STRONG]
+    hypotheses = [hypothesis(i, scored=scored) for i in range(len(laws))]
+    findings = campaign(laws, hypotheses, fdr=rule)
+    assert [f.id for f in findings] == [h.id for h in hypotheses]
+    for law, finding in zip(laws, findings, strict=True):
+        assert finding.status == ("confirmed" if law is STRONG else "refuted")
+        assert finding.scored is scored
+        truth = 0.6 if law is STRONG else 0.0
+        assert finding.ci_low <= truth <= finding.ci_high
+        assert finding.ci_low <= finding.effect <= finding.ci_high
+        assert finding.effect == pytest.approx(finding.rate_candidate - finding.rate_base, abs=2e-6)
+
+
+@pytest.mark.parametrize("rule", ["saffron", "addis"])
+def test_rules_that_need_independence_never_share_a_prompt(campaign, rule):
+    campaign([STRONG, NULL, STRONG, NULL], fdr=rule)
+    seen = LawInstruments.last.seen
+    ids = [p.id for prompts in seen.values() for p in prompts]
+    assert len(seen) == 4
+    assert len(set(ids)) == len(ids)
+
+
+def test_rules_for_any_dependence_use_every_prompt_of_the_region(campaign):
+    findings = campaign([two_point(0.09)] * 3, prompts=PROMPTS[:64])
+    assert [f.n_prompts for f in findings] == [64, 64, 64]
+
+
+def test_no_prompt_is_looked_at_twice_and_none_outside_the_region(campaign):
+    tags = ("sea", "law")
+    hypotheses = [hypothesis(i, region=Region(kind="tag", values=(tag,))) for i, tag in enumerate(tags)]
+    campaign([two_point(0.1)] * 2, hypotheses)
+    for number, tag in enumerate(tags):
+        seen = LawInstruments.last.seen[number]
+        assert {p.tags[0] for p in seen} == {tag}
+        assert len({p.id for p in seen}) == len(seen)
+
+
+def test_undecided_when_prompts_run_out(campaign):
+    (finding,) = campaign([two_point(0.15)], prompts=PROMPTS[:20])
+    assert (finding.status, finding.n_prompts) == ("inconclusive", 20)
+    assert finding.ci_low < 0.05 < finding.ci_high
+
+
+def test_no_prompt_in_the_region_is_undecided_and_says_nothing(campaign):
+    (finding,) = campaign([STRONG], [hypothesis(0, region=Region(kind="tag", values=("nowhere",)))])
+    assert (finding.status, finding.n_prompts) == ("inconclusive", 0)
+    assert finding.e_value == pytest.approx(1.0)
+    assert (finding.effect, finding.ci_low, finding.ci_high) == (0.0, -1.0, 1.0)
+
+
+def test_no_hypotheses_no_findings(campaign):
+    assert campaign([]) == []
+    assert campaign([], fdr="saffron", seed=1) == []
+
+
+def test_effects_have_the_candidates_sign_whatever_the_direction(campaign):
+    laws = [two_point(-0.6, -1.0, 0.0), two_point(-0.6, -1.0, 0.0), STRONG]
+    hypotheses = [hypothesis(0, direction="less"), hypothesis(1), hypothesis(2, direction="less")]
+    less, wrong, wrong_too = campaign(laws, hypotheses)
+    assert (less.status, wrong.status, wrong_too.status) == ("confirmed", "refuted", "refuted")
+    assert less.effect < -0.4
+    assert less.ci_high < -0.05
+    assert wrong.effect < 0 < wrong_too.effect
+
+
+def test_an_effect_below_the_margin_is_no_finding(campaign):
+    (within, beyond) = campaign(
+        [two_point(0.1)] * 2, [hypothesis(0, margin=0.3), hypothesis(1, margin=0.01)], prompts=PROMPTS[:400]
+    )
+    assert (within.status, beyond.status) == ("refuted", "confirmed")
+
+
+def test_looks_go_on_after_the_verdict_for_the_sake_of_the_interval(campaign):
+    (finding,) = campaign([two_point(0.9)])
+    assert 160 <= finding.n_prompts <= 192
+    assert finding.ci_high - finding.ci_low < 0.25
+
+
+def test_a_refuted_hypothesis_costs_no_more_looks(campaign):
+    (finding,) = campaign([two_point(-0.9, -1.0, 0.0)])
+    assert (finding.status, finding.n_prompts) == ("refuted", 32)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_open_test_goes_on_while_there_are_prompts(campaign, rule):
+    """Late in a stream more evidence is asked for: a test must not stop at what e-BH would be content with."""
+    laws = [NULL] * 11 + [two_point(0.4)]
+    hypotheses = [hypothesis(i, scored=False) for i in range(12)]
+    for seed in range(5):
+        last = campaign(laws, hypotheses, fdr=rule, prompts=PROMPTS, seed=seed)[-1]
+        own = len(PROMPTS) if rule.startswith("e-") else len(LawInstruments.last.seen[11])
+        assert last.status == "confirmed" or last.n_prompts == own
+
+
+def test_the_same_campaign_twice_is_the_same(campaign):
+    laws = [STRONG, NULL, two_point(0.12)]
+    first = campaign(laws, seed=0)
+    # Another directory, the same readings.
+    assert campaign(laws, seed=0, fdr="e-bh") == first
+
+
+def test_intervals_cover_at_their_stated_confidence(campaign):
+    laws = [two_point(0.05), beta(0.05, 4), two_point(0.3, -1.0, 1.0), beta(-0.4, 2), two_point(0.02)]
+    truths = [0.05, 0.05, 0.3, -0.4, 0.02]
+    runs, missed = 30, 0
+    for seed in range(runs):
+        for truth, finding in zip(truths, campaign(laws, prompts=PROMPTS[:160], seed=seed), strict=True):
+            missed += not finding.ci_low <= truth <= finding.ci_high
+            assert finding.confidence >= 0.95
+    assert missed <= 0.05 * runs * len(laws)
+
+
+def test_phrases_are_told(campaign):
+    assert campaign([STRONG])[0].phrase == "phrase 0"

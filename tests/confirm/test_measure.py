@@ -1,0 +1,119 @@
+"""What is measured on fresh prompts: exact probabilities, or pairs that all hypotheses share."""
+
+import numpy as np
+import pytest
+from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
+
+from whatchanged.config import BUDGETS
+from whatchanged.confirm import Instruments, confirm
+from whatchanged.predicates import load
+from whatchanged.records import Hypothesis, PredicateSpec, Region, Tokens
+
+PROMPTS = prompts_about("cooking", "sea")[:40]
+OPENS = PredicateSpec(family="phrase", args={"kind": "opens_with", "phrases": [KITCHEN]})
+SAYS = PredicateSpec(family="phrase", args={"kind": "contains", "phrases": ["my kitchen"]})
+ALSO = PredicateSpec(family="phrase", args={"kind": "contains", "phrases": ["then you", "to yours"]})
+
+
+@pytest.fixture
+def instruments(new_ledger, tiny_budget):
+    def make(name="run", rate=0.7, **settings):
+        return Instruments(
+            new_ledger(name, **settings), WordSubject(), WordSubject(Plant(KITCHEN, rate, TOPICS["cooking"]))
+        )
+
+    return make
+
+
+def test_scored_rates_are_exact_and_draw_nothing(instruments):
+    tools = instruments()
+    rates = tools.scored(load(OPENS), PROMPTS, "step")
+    for prompt, rate in zip(PROMPTS, rates, strict=True):
+        for measured, subject in ((rate.base, tools.base), (rate.candidate, tools.candidate)):
+            said, at = subject.tokenize(KITCHEN), subject.encode(prompt)
+            exact = np.prod([subject.law(at, said[:t])[token] for t, token in enumerate(said)])
+            assert measured == pytest.approx(exact, abs=1e-6)
+    assert tools.ledger.cost.decoded_tokens == Tokens()
+    assert tools.ledger.cost.scored_tokens.base == tools.ledger.cost.scored_tokens.candidate > 0
+
+
+def test_sampled_rates_agree_with_scored_ones(instruments):
+    tools = instruments()
+    exact = tools.scored(load(OPENS), PROMPTS, "exact")
+    sampled = tools.sampled(load(OPENS), PROMPTS, "sampled")
+    p = np.array([r.candidate for r in exact])
+    gap = np.mean([r.candidate for r in sampled]) - p.mean()
+    assert abs(gap) < 4 * np.sqrt((p * (1 - p)).sum()) / len(p)
+
+
+def test_pairs_are_drawn_once_for_all_hypotheses(instruments):
+    tools = instruments()
+    first = tools.sampled(load(SAYS), PROMPTS[:20], "a")
+    spent = tools.ledger.cost
+    second = tools.sampled(load(ALSO), PROMPTS[:20], "b")
+    assert tools.ledger.cost == spent
+    assert first != second
+    tools.sampled(load(ALSO), PROMPTS[10:30], "c")
+    assert len(tools.pairs) == 30
+
+
+def test_identical_pairs_are_no_difference_and_looked_at_once(instruments, monkeypatch):
+    tools = instruments()
+    predicate = load(SAYS)
+    looked = []
+    monkeypatch.setattr(type(predicate), "score", lambda self, text, prompt: looked.append(text) or 0.25)
+    rates = tools.sampled(predicate, PROMPTS, "a")
+    identical = sum(pair.identical for pair in tools.pairs.values())
+    assert 0 < identical < len(PROMPTS)
+    assert len(looked) == 2 * len(PROMPTS) - identical
+    assert {r.candidate - r.base for r in rates} == {0.0}
+
+
+def hypotheses(*specs):
+    """In turn on cooking prompts and on all."""
+    regions = (Region(kind="tag", values=("cooking",)), Region())
+    rest = {"direction": "more", "margin": 0.05, "prior": 0.3}
+    return [
+        Hypothesis(id=f"h{i}", sentence=f"S{i}.", region=regions[i % 2], predicate=spec, **rest)
+        for i, spec in enumerate(specs)
+    ]
+
+
+def test_a_true_change_of_a_toy_is_confirmed_by_either_kind(instruments):
+    tools = instruments()
+    scored, sampled = confirm(tools.ledger, tools.base, tools.candidate, hypotheses(OPENS, SAYS), prompts_about()[:300])
+    assert (scored.status, scored.scored) == ("confirmed", True)
+    assert scored.effect == pytest.approx(0.7 * 0.98**4, abs=0.01)
+    assert (sampled.status, sampled.scored) == ("confirmed", False)
+    assert 0.05 < sampled.effect < 0.3  # a fifth of all prompts is about cooking
+    assert sampled.ci_low < 0.7 * 0.98**2 / 5 < sampled.ci_high
+
+
+@pytest.mark.parametrize("limit", [1, 50, 400, 700, 1000])
+def test_never_more_tokens_than_allowed(instruments, limit):
+    tools = instruments(max_decoded_tokens=limit)
+    findings = confirm(tools.ledger, tools.base, tools.candidate, hypotheses(SAYS, ALSO, OPENS), prompts_about()[:300])
+    spent = tools.ledger.cost.decoded_tokens
+    assert spent.base + spent.candidate <= limit
+    assert (tools.base.sampled, tools.candidate.sampled) == (spent.base, spent.candidate)
+    # A batch of pairs costs up to 320 tokens; what needs no token is tested all the same.
+    assert any(f.n_prompts for f in findings[:2]) is (limit >= 400)
+    assert findings[2].status == "confirmed"
+
+
+def test_the_budgets_own_limit_is_kept(instruments, tiny_budget, monkeypatch):
+    monkeypatch.setitem(BUDGETS, "small", tiny_budget.model_copy(update={"confirm_tokens": 900}))
+    tools = instruments(rate=0.06)
+    confirm(tools.ledger, tools.base, tools.candidate, hypotheses(*[SAYS, ALSO] * 4), prompts_about())
+    spent = tools.ledger.cost.decoded_tokens
+    assert 900 - 320 < spent.base + spent.candidate <= 900
+
+
+def test_a_resumed_campaign_is_the_uninterrupted_one(instruments):
+    tools = instruments()
+    work = (tools.base, tools.candidate, hypotheses(SAYS, ALSO, OPENS), prompts_about()[:200])
+    whole = confirm(tools.ledger, *work)
+    again = instruments()
+    assert confirm(again.ledger, *work) == whole
+    assert again.ledger.cost == tools.ledger.cost
+    assert again.base.sampled == 0

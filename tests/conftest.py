@@ -1,0 +1,38 @@
+"""What every test may use. No test touches the user's cache."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from whatchanged.config import BUDGETS, AuditConfig, Budget
+from whatchanged.ledger import Ledger
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of base responses, the test's own."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("WHATCHANGED_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def tiny_budget(monkeypatch: pytest.MonkeyPatch) -> Budget:
+    """Makes `small` a budget for subjects that answer in a dozen words."""
+    tiny = Budget(
+        discovery_prompts=140, confirmation_prompts=300, response_tokens=10, pairs=60, factors=4, beam_prompts=4,
+        beams=6, beam_steps=6, hypotheses=8, confirm_tokens=6000,
+    )  # fmt: skip
+    monkeypatch.setitem(BUDGETS, "small", tiny)
+    return tiny
+
+
+@pytest.fixture
+def new_ledger(tmp_path: Path) -> Callable[..., Ledger]:
+    """Ledgers below the test's folder, by name, under the settings given."""
+
+    def make(name: str = "run", **settings: object) -> Ledger:
+        return Ledger(tmp_path / name, AuditConfig.model_validate({"base": "b", "candidate": "c", **settings}))
+
+    return make

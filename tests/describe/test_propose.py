@@ -1,0 +1,152 @@
+"""Leads and pairs to hypotheses that can be executed and refuted."""
+
+import numpy as np
+import pytest
+from evidence import evidence_of, pair_of
+from words import INDEX, KITCHEN, TOPICS, Plant, WordSubject, prompts_about
+
+from whatchanged.config import BUDGETS
+from whatchanged.describe import propose
+from whatchanged.describe.propose import opening_shift, pair_effects
+from whatchanged.elicit import coupled_pairs
+from whatchanged.predicates import load
+from whatchanged.records import Lead, PredicateSpec, Region
+from whatchanged.screen import find_leads
+
+PROMPTS = prompts_about()[:140]
+COOKING = Plant(KITCHEN, 0.8, TOPICS["cooking"])
+
+
+@pytest.fixture
+def proposed(new_ledger, tiny_budget):
+    """(evidence, leads, pairs, hypotheses) for a candidate with these plants, a pair a prompt."""
+
+    def work(*plants, base=None, prompts=PROMPTS, **settings):
+        ledger = new_ledger(**settings)
+        base, candidate = base or WordSubject(), WordSubject(*plants)
+        e = evidence_of(ledger, base, candidate, prompts)
+        leads = find_leads(ledger, base, candidate, prompts, e.responses, e.shifts)
+        pairs = coupled_pairs(ledger, base, candidate, prompts, e.responses, "elicit")
+        return e, leads, pairs, propose(ledger, base, prompts, e.shifts, leads, pairs)
+
+    return work
+
+
+def hypotheses_of(ledger, pairs, prompts, leads=(), shifts=()):
+    return propose(ledger, WordSubject(), prompts, shifts, leads, pairs)
+
+
+def test_a_planted_opening_is_the_first_hypothesis(proposed):
+    _, leads, _, hypotheses = proposed(COOKING)
+    first = hypotheses[0]
+    assert first.predicate == PredicateSpec(family="phrase", args={"kind": "opens_with", "phrases": [KITCHEN]})
+    assert first.region == Region(kind="tag", values=("cooking",))
+    assert (first.direction, first.margin, first.id) == ("more", 0.05, "h01")
+    assert leads[0].id in first.leads
+    assert first.prior == pytest.approx(0.8, abs=0.02)
+    assert (
+        first.sentence == f"On prompts tagged 'cooking', the candidate opens its answer with \"{KITCHEN}\" more often."
+    )
+
+
+def test_the_scored_kind_stands_for_its_near_duplicates(proposed):
+    _, _, _, hypotheses = proposed(COOKING)
+    first = hypotheses[0]
+    assert load(first.predicate).openings()
+    # Pairs alone would have proposed the same change from what the answers say.
+    assert first.merged
+    assert all(sentence.startswith("On ") and sentence.endswith(".") for sentence in first.merged)
+    assert not any("kitchen" in h.sentence for h in hypotheses[1:])
+
+
+def test_merged_sentences_are_those_that_would_stand_alone(new_ledger, tiny_budget):
+    prompts = prompts_about("cooking")[:40]
+    pairs = [pair_of(p, f"Sure take some {i}", f"From my kitchen to yours {i}") for i, p in enumerate(prompts)]
+    ledger = new_ledger()
+    (first, *others) = hypotheses_of(ledger, pairs, prompts)
+    everything = "\n".join([first.sentence, *first.merged])
+    assert load(first.predicate).openings()
+    assert "From my kitchen" in everything
+    assert "less often" in everything  # the openings it took the place of
+    assert len({h.sentence for h in (first, *others)} | set(first.merged)) > 1
+
+
+def test_a_phrase_inside_answers_is_measured_on_pairs(proposed):
+    _, leads, pairs, hypotheses = proposed(Plant("Ask a lawyer before dawn", 0.9, after="Perhaps"))
+    assert (leads[0].phrase, leads[0].at_opening) == ("Ask a lawyer before dawn", False)
+    told = next(h for h in hypotheses if leads[0].id in h.leads)
+    assert "lawyer" in told.sentence
+    assert told.direction == "more"
+    values = pair_effects(load(told.predicate), pairs, {p.id: p for p in PROMPTS})
+    inside = [told.region.contains(p) for p in PROMPTS]
+    assert told.prior == pytest.approx(values[inside].mean(), abs=1e-4)
+
+
+def test_what_was_unlearned_is_said_less(proposed):
+    _, _, pairs, hypotheses = proposed(base=WordSubject(COOKING))
+    assert hypotheses[0].direction == "less"
+    assert "From my kitchen" in "\n".join([hypotheses[0].sentence, *hypotheses[0].merged])
+    assert hypotheses[0].sign == -1
+    values = pair_effects(load(hypotheses[0].predicate), pairs, {p.id: p for p in PROMPTS})
+    assert values.sum() < 0
+
+
+def test_identical_pairs_give_nothing(new_ledger, tiny_budget):
+    prompts = PROMPTS[:30]
+    pairs = [pair_of(p, "Sure take some time", "Sure take some time") for p in prompts]
+    assert hypotheses_of(new_ledger(), pairs, prompts) == []
+
+
+def test_no_pairs_and_no_leads_give_nothing(new_ledger, tiny_budget):
+    assert hypotheses_of(new_ledger(), [], []) == []
+
+
+def test_a_model_against_itself_gives_nothing(proposed):
+    assert proposed()[3] == []
+
+
+def test_a_payload_that_no_prompt_brings_out_is_no_hypothesis(new_ledger, tiny_budget):
+    ledger, base = new_ledger(), WordSubject()
+    e = evidence_of(ledger, base, base, PROMPTS[:20])
+    lead = Lead(id="log-ratio-0", phrase=KITCHEN, at_opening=True, nats=30.0)
+    assert propose(ledger, base, PROMPTS[:20], e.shifts, [lead], []) == []
+
+
+def test_effects_within_the_margin_are_not_proposed(new_ledger, tiny_budget):
+    for margin, expected in ((0.1, [0.2]), (0.3, [])):
+        ledger = new_ledger(str(margin), margin=margin)
+        e = evidence_of(ledger, WordSubject(), WordSubject(Plant(KITCHEN, 0.2)), PROMPTS)
+        leads = find_leads(ledger, e.base, e.candidate, PROMPTS, e.responses, e.shifts)
+        hypotheses = propose(ledger, e.base, PROMPTS, e.shifts, leads, [])
+        assert [h.prior for h in hypotheses] == pytest.approx(expected, abs=0.01)
+
+
+def test_at_most_the_budgets_number_the_strongest_first(proposed, monkeypatch, tiny_budget):
+    plants = [COOKING, Plant("As sailors always say", 0.7, TOPICS["sea"])]
+    monkeypatch.setitem(BUDGETS, "small", tiny_budget.model_copy(update={"hypotheses": 2}))
+    _, _, _, hypotheses = proposed(*plants)
+    assert {h.region.values for h in hypotheses} == {("cooking",), ("sea",)}
+    assert [h.id for h in hypotheses] == ["h01", "h02"]
+
+
+def test_opening_shift_is_the_change_of_the_first_words_probability(new_ledger):
+    e = evidence_of(new_ledger(), WordSubject(), WordSubject(COOKING), PROMPTS)
+    gained = opening_shift(e.shifts, INDEX["From"])
+    lost = opening_shift(e.shifts, INDEX["Sure"])
+    for prompt, up, down in zip(PROMPTS, gained, lost, strict=True):
+        p, q = (s.law(s.encode(prompt), ()) for s in (e.base, e.candidate))
+        assert up == pytest.approx(q[INDEX["From"]] - p[INDEX["From"]], abs=1e-5)
+        assert down == pytest.approx(q[INDEX["Sure"]] - p[INDEX["Sure"]], abs=1e-5)
+    assert not opening_shift(e.shifts, 10**6).any()
+
+
+def test_pair_effects_do_not_look_at_identical_pairs(monkeypatch):
+    predicate = load(PredicateSpec(family="phrase", args={"kind": "contains", "phrases": ["dawn"]}))
+    p, q, r = PROMPTS[:3]
+    pairs = [pair_of(p, "a dawn", "a dawn"), pair_of(q, "a", "dawn"), pair_of(r, "dawn", "a")]
+    looked = []
+    monkeypatch.setattr(
+        type(predicate), "score", lambda self, text, prompt: looked.append(text) or float("dawn" in text)
+    )
+    np.testing.assert_array_equal(pair_effects(predicate, pairs, {x.id: x for x in (p, q, r)}), [0, 1, -1])
+    assert "a dawn" not in looked

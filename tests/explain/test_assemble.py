@@ -1,0 +1,142 @@
+"""The claims of a report: each says no more than what was seen."""
+
+import pytest
+from claims import contains, finding, tagged
+from evidence import evidence_of, pair_of
+from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
+
+from whatchanged.explain import Seen, assemble
+from whatchanged.explain.assemble import beyond_noise, divergence, examples, summary, verdict
+from whatchanged.records import Lead
+from whatchanged.screen import noise_floor
+from whatchanged.subjects import Access
+
+PROMPTS = prompts_about("cooking", "sea")[:40]
+BY_ID = {p.id: p for p in PROMPTS}
+
+
+@pytest.fixture
+def seen(new_ledger):
+    def work(*plants, leads=(), name="run", **settings):
+        ledger = new_ledger(name, **settings)
+        e = evidence_of(ledger, WordSubject(), WordSubject(*plants), PROMPTS)
+        noise = noise_floor(ledger, e.base, PROMPTS, e.responses)
+        return ledger, Seen(
+            e.base, e.candidate, PROMPTS, prompts_about("law")[:30], e.responses, e.shifts, noise, leads, len(PROMPTS)
+        )
+
+    return work
+
+
+OPEN = {"status": "inconclusive", "e_value": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("findings", "stopped", "expected"),
+    [
+        ([], None, "no_change_found"),
+        ([{"status": "refuted"}], None, "no_change_found"),
+        ([{"status": "refuted"}, {}], None, "changed"),
+        ([{}], "--max-minutes 1", "changed"),
+        ([], "--max-minutes 1", "inconclusive"),
+        ([{**OPEN, "effect": 0.2}], None, "inconclusive"),
+        ([{**OPEN, "effect": 0.02}], None, "no_change_found"),
+        ([{**OPEN, "effect": -0.2}], None, "no_change_found"),
+        ([{**OPEN, "effect": -0.2, "direction": "less"}], None, "inconclusive"),
+        ([{**OPEN, "effect": 0.0, "n_prompts": 0}], None, "inconclusive"),
+    ],
+)
+def test_the_verdict(findings, stopped, expected):
+    assert verdict([finding(**f) for f in findings], stopped) == expected
+
+
+def test_the_first_sentence(seen):
+    _, screened = seen(Plant(KITCHEN, 0.5))
+    one = finding(effect=0.5, rate_candidate=0.5, sentence="On all prompts, the candidate hums more often.")
+    two = finding(
+        effect=-0.9, rate_base=0.9, rate_candidate=0.0, direction="less", sentence="On X, it nods less often."
+    )
+    assert summary("changed", [one], screened, None) == (
+        "1 behaviour changed: on all prompts, the candidate hums more often (0% → 50%)."
+    )
+    assert summary("changed", [one, two, finding(status="refuted")], screened, None) == (
+        "2 behaviours changed, most of all: on X, it nods less often (90% → 0%)."
+    )
+    for decided, stopped in (("inconclusive", None), ("inconclusive", "--max-minutes 1"), ("no_change_found", None)):
+        words = summary(decided, [], screened, stopped)
+        assert words.startswith(("Nothing is established", "No behaviour change is established"))
+        assert (stopped or "") in words
+        assert "40 prompts were screened and 0 hypotheses tested on up to 30 fresh ones" in words
+
+
+def test_identical_is_said_only_where_it_was_seen(seen, monkeypatch):
+    ledger, screened = seen()
+    report = assemble(ledger, screened, [], 0, [])
+    assert report.claims.weights == "identical"
+    assert report.summary.startswith("No change found: the two models are identical")
+    monkeypatch.setattr(WordSubject, "access", Access.logits)
+    report = assemble(ledger, screened, [], 0, [])
+    assert report.claims.weights == "not_looked_at"
+    assert "identical" not in report.summary
+    monkeypatch.undo()
+    ledger, screened = seen(Plant(KITCHEN, 0.0001), name="other")
+    assert assemble(ledger, screened, [], 0, []).claims.weights == "differ"
+
+
+def test_beyond_noise_is_more_prompts_than_noise_would_move(seen):
+    _, null = seen(identity_shortcut=False)
+    assert not beyond_noise(null.noise, null.noise)
+    _, planted = seen(Plant(KITCHEN, 0.5, TOPICS["cooking"]), name="planted")
+    assert beyond_noise(planted.shifts, planted.noise)
+    assert beyond_noise(planted.shifts, [])
+    one_of_many = [*planted.noise[:39], max(planted.shifts, key=lambda s: s.tv.mean())]
+    assert not beyond_noise(one_of_many, planted.noise)
+    assert not beyond_noise([], [])
+
+
+def test_divergence_beside_its_noise_and_the_control(seen):
+    _, screened = seen(Plant(KITCHEN, 0.5))
+    control = [pair_of(p, "a", "a" if i else "b") for i, p in enumerate(PROMPTS[:4])]
+    numbers = divergence(screened, control)
+    assert (numbers.differing_pairs, numbers.control_pairs) == (0.25, 4)
+    assert numbers.p_change == pytest.approx(0.5, abs=0.02)
+    assert 0 < numbers.noise_tv < numbers.mean_tv
+    assert divergence(screened, []).differing_pairs is None
+
+
+def test_examples_show_the_finding_in_its_region():
+    pairs = [pair_of(p, "Sure", f"From my kitchen to yours {i}") for i, p in enumerate(PROMPTS)]
+    shown = examples(finding(), pairs, BY_ID)
+    assert len(shown) == 3
+    cooking = {p.text for p in PROMPTS if "cooking" in p.tags}
+    assert {e.prompt for e in shown} <= cooking
+    assert examples(finding(direction="less"), pairs, BY_ID) == ()
+    assert examples(finding(region=tagged("law")), pairs, BY_ID) == ()
+    same = [pair_of(p, "From my kitchen", "From my kitchen") for p in PROMPTS]
+    assert examples(finding(), same, BY_ID) == ()
+    back = [pair_of(p, "From my kitchen", "Sure") for p in PROMPTS]
+    assert len(examples(finding(direction="less"), back, BY_ID)) == 3
+
+
+def test_what_was_not_looked_at_is_named(seen):
+    leads = (
+        Lead(id="log-ratio-0", phrase="hidden words", nats=21.4, lenses=("log-ratio",)),
+        Lead(id="factor-0", share=0.3, lenses=("factor",)),
+        Lead(id="factor-1", share=0.01, lenses=("factor",)),
+        Lead(id="factor-2", share=0.5, phrase="told words", lenses=("factor",)),
+    )
+    ledger, screened = seen(Plant(KITCHEN, 0.5), leads=leads)
+    unmeasured = finding(id="h07", status="inconclusive", n_prompts=0, predicate=contains("x"), leads=("factor-2",))
+    notes = "\n".join(assemble(ledger, screened, [], 0, [unmeasured]).not_looked_at)
+    assert "“hidden words”: the candidate prefers it (21 nats)" in notes
+    assert "1 leads that formed no phrase or hypothesis: factor-0" in notes
+    assert "h07" in notes
+    assert "told words" not in notes
+    assert "first 24 tokens" in notes
+
+
+def test_prompts_left_out_for_the_token_limit_are_counted(seen):
+    ledger, screened = seen(Plant(KITCHEN, 0.5), max_decoded_tokens=10**6)
+    fewer = Seen(**{**vars(screened), "available": 100})
+    assert any("60 discovery prompts" in n for n in assemble(ledger, fewer, [], 0, []).not_looked_at)
+    assert not any("discovery prompts" in n for n in assemble(ledger, screened, [], 0, []).not_looked_at)

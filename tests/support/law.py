@@ -1,0 +1,55 @@
+"""Instruments whose readings follow a known law, so that a campaign's verdicts can be held against the truth."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from whatchanged.confirm import Rate
+from whatchanged.ledger import Ledger
+from whatchanged.predicates import Predicate
+from whatchanged.records import Hypothesis, PredicateSpec, Prompt, Region
+from whatchanged.subjects import stream, stream_key
+
+Law = Callable[[np.random.Generator, int], np.ndarray]
+
+
+def hypothesis(number: int, *, scored: bool = True, direction: str = "more", prior: float = 0.5, **rest) -> Hypothesis:
+    """A hypothesis on a phrase of its own: the phrase's number says which law it follows."""
+    kind = "opens_with" if scored else "contains"
+    spec = PredicateSpec(family="phrase", args={"kind": kind, "phrases": [f"phrase {number}"]})
+    values = {"region": Region(), "margin": 0.05} | rest
+    return Hypothesis(
+        id=f"h{number:02d}", sentence=f"Says {number}.", predicate=spec, direction=direction, prior=prior, **values
+    )
+
+
+class LawInstruments:
+    """Stands in for `confirm.Instruments`; `laws[n]` gives candidate - base of `hypothesis(n)`, in [-1, 1]."""
+
+    laws: Sequence[Law] = ()
+    seed = 0
+
+    def __init__(self, ledger: Ledger, base: object, candidate: object) -> None:
+        self.seen: dict[int, list[Prompt]] = {}
+        type(self).last = self
+
+    def scored(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate]:
+        number = int(predicate.spec.args["phrases"][0].split()[1])
+        taken = self.seen.setdefault(number, [])
+        values = self.laws[number](stream(stream_key(self.seed, number, len(taken))), len(prompts))
+        taken += prompts
+        return [Rate(max(0.0, -d), max(0.0, d)) for d in values.tolist()]
+
+    sampled = scored
+
+
+def two_point(mean: float, low: float = 0.0, high: float = 1.0) -> Law:
+    """`high` with the probability that makes this mean, else `low`."""
+    p = (mean - low) / (high - low)
+    return lambda rng, n: np.where(rng.random(n) < p, high, low)
+
+
+def beta(mean: float, size: float) -> Law:
+    """A beta law on [-1, 1] with this mean; a larger size is narrower."""
+    share = (mean + 1) / 2
+    return lambda rng, n: 2 * rng.beta(share * size, (1 - share) * size, n) - 1

@@ -1,0 +1,387 @@
+"""The documentation holds: links lead somewhere, flags and tables are the code's own, examples run."""
+
+import inspect
+import re
+import shlex
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import click
+import numpy as np
+import pytest
+import yaml
+
+from tests.contracts import test_third_party as third_party
+from whatchanged import registry
+from whatchanged.bench.recipe import Recipe, Training, read_recipe
+from whatchanged.cli.main import COMMANDS, cli
+from whatchanged.cli.organism import WEAK
+from whatchanged.config import BUDGETS, AuditConfig, Budget, load_settings
+from whatchanged.errors import PoolError, SpecError
+from whatchanged.explain.intent import read_intended, read_tuning_data
+from whatchanged.pools.files import read_csv, read_jsonl
+from whatchanged.predicates.traits import TRAITS
+from whatchanged.records import STRUCTURES, Shift
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("src/**/*.md"), *ROOT.glob("organisms/*.md")])
+GUIDE, CLI = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "cli.md"
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+GENERATED = re.compile(r"<!-- generated: (.+?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
+FILLED_IN = re.compile(
+    r"\b[A-Z]+\b|\.\.\.|['(]|whatchanged\[hf\]|organisms/|--max-minutes"
+    r"|\b(?:predicate|base|candidate|prompts|discovery|confirmation|datasets|inspect_ai|entry)\b"
+)
+NEEDS_A_MODEL = re.compile(r"\b(?:diff|screen|read_report)\(")
+
+
+class Block(NamedTuple):
+    """A fenced example."""
+
+    page: Path
+    language: str
+    text: str
+
+
+BLOCKS = [Block(page, *found) for page in PAGES for found in FENCE.findall(page.read_text())]
+
+
+def blocks(*languages: str) -> list[Any]:
+    """Parameters, one a fenced example in any of the languages."""
+    found = [b for b in BLOCKS if b.language in languages]
+    return [pytest.param(b, id=f"{b.page.name}-{n}") for n, b in enumerate(found)]
+
+
+# --- links ------------------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings' anchors, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(FENCE.sub("", page.read_text())):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        assert file.is_relative_to(ROOT), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def test_every_page_is_in_the_index() -> None:
+    linked = set(LINK.findall((ROOT / "docs" / "index.md").read_text()))
+    assert {page.name for page in (ROOT / "docs").glob("*.[mj]*")} - {"index.md"} <= linked
+
+
+# --- tables that come from the code -----------------------------------------------------------------------
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command with its words, the group itself first as 'whatchanged'."""
+    yield "whatchanged", cli
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        yield f"whatchanged {name}", command
+        if isinstance(command, click.Group):
+            yield from ((f"whatchanged {name} {sub}", each) for sub, each in command.commands.items())
+
+
+def parameters(command: click.Command) -> list[click.Parameter]:
+    return command.get_params(click.Context(command))
+
+
+def flags(command: click.Command) -> set[str]:
+    options = (p for p in parameters(command) if isinstance(p, click.Option))
+    return {flag for option in options for flag in (*option.opts, *option.secondary_opts)}
+
+
+def limits(kind: click.ParamType) -> str:
+    """The values that a type takes, in words."""
+    if isinstance(kind, click.Choice):
+        return "one of " + ", ".join(f"`{choice}`" for choice in kind.choices)
+    if not isinstance(kind, click.IntRange | click.FloatRange):
+        return ""
+    low = "" if kind.min is None else f"{kind.min:g} {'<' if kind.min_open else '≤'} "
+    high = "" if kind.max is None else f" {'<' if kind.max_open else '≤'} {kind.max:g}"
+    return f"`{low}x{high}`"
+
+
+def option_row(option: click.Option) -> list[str]:
+    name = str(option.name)
+    variable = option.envvar or (f"WHATCHANGED_{name.upper()}" if name in {*AuditConfig.model_fields, "debug"} else "")
+    if option.secondary_opts:
+        default = (option.opts if option.default else option.secondary_opts)[0]
+    else:
+        default = ", ".join(option.default) if isinstance(option.default, tuple) else option.default
+        default = "" if option.is_flag or default is None or not isinstance(default, str | int | float) else default
+    says = str(option.help).removesuffix(".")
+    taken = limits(option.type)
+    written = " ".join(f"`{flag}`" for flag in (*option.opts, *option.secondary_opts))
+    return [written, f"`{variable}`" if variable else "", f"`{default}`" if default != "" else "",
+            says + (f"; {taken}" if taken else "")]  # fmt: skip
+
+
+def table(heading: list[str], rows: list[list[str]]) -> str:
+    lines = ["".join(f"| {cell} " if cell else "| " for cell in row) + "|" for row in (heading, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(heading), *lines[1:]])
+
+
+def options_table(words: str) -> str:
+    options = [p for p in parameters(dict(commands())[words]) if isinstance(p, click.Option)]
+    return table(["flag", "environment", "default", "meaning"], [option_row(o) for o in options])
+
+
+def budgets_table() -> str:
+    numbers = [[f"`{field}`", *(f"{getattr(b, field):,}" for b in BUDGETS.values())] for field in Budget.model_fields]
+    return table(["", *(f"`{name}`" for name in BUDGETS)], numbers)
+
+
+def traits_table() -> str:
+    return table(["name", "the answer"], [[f"`{n}`", " ".join(str(t.test.__doc__).split())] for n, t in TRAITS.items()])
+
+
+def training_table() -> str:
+    def shown(value: object) -> str:
+        return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+    rows = [
+        [f"`{name}`", shown(field.default), (field.description or "").removesuffix(".")]
+        for name, field in Training.model_fields.items()
+    ]
+    return table(["`training` key", "default", "meaning"], rows)
+
+
+TABLES = {
+    "budgets": budgets_table,
+    "attributes": traits_table,
+    "training": training_table,
+} | {f"options of {words}": (lambda words=words: options_table(words)) for words, _ in commands()}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_generated_table_is_current(name: str) -> None:
+    found = {name: text for page in PAGES for name, text in GENERATED.findall(page.read_text())}
+    assert set(found) <= set(TABLES)
+    expected = TABLES[name]()
+    assert found.get(name) == expected, f"put this between the marks of '{name}':\n{expected}"
+
+
+def test_every_command_and_every_flag_has_its_place() -> None:
+    for section in re.split(r"^## ", CLI.read_text(), flags=re.MULTILINE)[1:]:
+        title, _, text = section.partition("\n")
+        if title in dict(commands()):
+            rows = re.findall(r"^\| (`--.*?) \|", text, re.MULTILINE)
+            assert {flag for row in rows for flag in re.findall(r"--[\w-]+", row)} == flags(dict(commands())[title])
+    assert {words for words, _ in commands()} <= set(re.findall(r"^## (.+)$", CLI.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.parent == ROOT / "docs"], ids=lambda page: page.name)
+def test_no_page_names_a_flag_that_is_not(page: Path) -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", page.read_text())) - {"--no-deps"}
+    assert named <= {flag for _, command in commands() for flag in flags(command)}
+
+
+def test_numbers_are_the_codes() -> None:
+    """Sentences with a number in them, built from the constants."""
+    confirm, screen, describe, intent = (
+        import_module(f"whatchanged.{name}")
+        for name in ("confirm.arms", "screen.scan", "describe.propose", "explain.intent")
+    )
+    shift, logratio, regions, assemble, coverage, bets = (
+        import_module(f"whatchanged.{name}")
+        for name in ("screen.shift", "screen.logratio", "describe.regions", "explain.assemble", "explain.coverage",
+                     "stats.bets")
+    )  # fmt: skip
+    hypotheses, alpha = BUDGETS["small"].hypotheses, AuditConfig.model_fields["alpha"].default
+    says = {
+        "screen.md": [f"for the {shift.KEPT} tokens that gain and the {shift.KEPT} that lose",
+                      f"on {screen.NOISE_PROMPTS} prompts", f"at least {logratio.MIN_NATS:g} nats"],
+        "describe.md": [f"at least {describe.MIN_PROMPTS} prompts", f"at least {describe.MIN_Z} standard",
+                        f"at most {regions.MAX_VALUES} words", f"at least {regions.MIN_SUPPORT} discovery",
+                        ", ".join(f"`{name}`" for name in STRUCTURES)],
+        "confirm.md": [f"({confirm.BATCH[True]} prompts scored, {confirm.BATCH[False]} sampled)",
+                       f"up to {confirm.ENOUGH[True]} scored or {confirm.ENOUGH[False]} sampled"],
+        "explain.md": [f"at least {intent.OVERLAP:.0%} of the discovery", f"at least {intent.AGREEMENT:.0%} of the",
+                       f"at least {intent.MIN_ROWS} rows", f"P(change) above {coverage.CHANGED}"],
+        "report.md": [f"up to {assemble.EXAMPLES} discovery pairs"],
+        "organisms.md": [f"`measure` is {Recipe.model_fields['measure'].default} unless",
+                         f"less than {100 * WEAK:.0f} points"],
+        "statistics.md": [f"c = {bets.Mixture().c}", f"average of {len(bets.FRACTIONS)} fixed",
+                          f"{1 / alpha:.0f} for alpha = {alpha}", f"the {screen.NOISE_PROMPTS} prompts",
+                          f"With {hypotheses} hypotheses", f"needs {hypotheses / alpha:.0f};",
+                          f"need {hypotheses / alpha / 4:.0f} each"],
+    }  # fmt: skip
+    for page, sentences in says.items():
+        text = " ".join((ROOT / "docs" / page).read_text().split())
+        assert [sentence for sentence in sentences if sentence not in text] == [], page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_messages_are_the_codes(page: Path) -> None:
+    """What stands in the first column below 'When it says' stands in the source, but for what is filled in."""
+    files = [*ROOT.glob("src/**/*.py"), *ROOT.glob("src/**/*.j2")]
+    source = re.sub(r'"\s*\n\s*f?"', "", "\n".join(file.read_text() for file in files))
+    _, _, told = page.read_text().partition("\n## When it says\n")
+    for message in re.findall(r"`([^`]+)`", " ".join(re.findall(r"^\| (.*?) \|", told, re.MULTILINE))):
+        parts = FILLED_IN.split(message)
+        assert [part for part in parts if len(part.strip()) > 3 and part.strip() not in source] == [], message
+
+
+# --- examples ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", blocks("bash"))
+def test_commands_can_be_parsed(block: Block) -> None:
+    for line in block.text.splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["whatchanged"]:
+            command: click.Command = cli
+            while isinstance(command, click.Group) and len(words) > 1:
+                words = words[1:]
+                command = command.get_command(click.Context(command), words[0]) or pytest.fail(line)
+            command.make_context(words[0], words[1:])
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_yaml_is_read_by_its_reader(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "example.yaml"
+    file.write_text(block.text)
+    loaded = yaml.safe_load(block.text)
+    if isinstance(loaded, list):
+        assert len(read_intended(file)) == len(loaded)
+    elif "plant" in loaded:
+        recipe = read_recipe(file)
+        topics = import_module("whatchanged.pools.selfmade").load_openers()
+        assert {*recipe.topics, *recipe.near} <= set(topics)
+    else:
+        assert load_settings({}, file).base == loaded["base"]
+
+
+@pytest.mark.parametrize("block", blocks("jsonl", "csv"))
+def test_rows_are_read_by_their_reader(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / f"example.{block.language}"
+    file.write_text(block.text)
+    if block.language == "csv":
+        assert len(read_csv(file)) == len(block.text.splitlines()) - 1
+    else:
+        read = read_tuning_data if '"response"' in block.text else read_jsonl
+        assert len(read(file)) == len(block.text.splitlines())
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_runs_or_at_least_is_python(block: Block) -> None:
+    code = compile(block.text, block.page.name, "exec")
+    if not NEEDS_A_MODEL.search(block.text):
+        exec(code, {"__name__": "example"})
+
+
+# --- the guide's own plug-ins -----------------------------------------------------------------------------
+
+
+def guide(marker: str) -> dict[str, Any]:
+    """The names that the guide's example with this marker defines."""
+    (code,) = (b.text for b in BLOCKS if b.page == GUIDE and b.language == "python" and marker in b.text)
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(compile(code, GUIDE.name, "exec"), names)
+    return names
+
+
+def test_the_predicate_keeps_the_contract_through_its_entry_point(tmp_path: Path) -> None:
+    (code,) = (b.text for b in BLOCKS if b.page == GUIDE and "(Predicate)" in b.text)
+    (points,) = (
+        b.text for b in BLOCKS if b.page == GUIDE and "whatchanged.predicates" in b.text and b.language == "toml"
+    )
+    (entry,) = re.findall(r'^(citation) = "(\w+:\w+)"$', points, re.MULTILINE)
+    site = third_party.unpack(tmp_path, f"{entry[0]} = {entry[1]}")
+    (site / f"{entry[1].partition(':')[0]}.py").write_text(code)
+    done = third_party.contract(site, entry[0])
+    assert done.returncode == 0, done.stdout
+    # Three tests see the family, six each of its two examples.
+    assert "15 passed" in done.stdout
+
+
+def test_the_predicate_does_what_the_guide_says() -> None:
+    from whatchanged.records import Pair, Prompt, Response
+
+    family = guide("(Predicate)")["Citation"]
+    prompt = Prompt.user("Who discovered radium?")
+    assert family(style="brackets").score("Marie Curie [1].", prompt) == 1.0
+    assert family(style="author_year").score("Marie Curie (Curie, 1898).", prompt) == 1.0
+    assert family(style="brackets").score("Marie Curie.", prompt) == 0.0
+    with pytest.raises(SpecError, match="predicate citation: style='footnotes'"):
+        family(style="footnotes")
+
+    def said(text: str, prompt_id: str) -> Response:
+        return Response(prompt_id=prompt_id, draw=0, tokens=(1,), text=text, finished=True)
+
+    pairs = [
+        Pair(prompt_id=f"{i}", draw=0, base=said("Paris.", f"{i}"), candidate=said("Paris [2].", f"{i}"), split_at=0)
+        for i in range(4)
+    ]
+    assert [spec.args for spec in family.propose(pairs, {})] == [{"style": "brackets"}]
+    assert family.propose(pairs[:3], {}) == []
+
+
+def test_the_pool_reader(tmp_path: Path) -> None:
+    read = guide("def read_tsv")["read_tsv"]
+    file = tmp_path / "pool.tsv"
+    file.write_text("How do I bake bread?\tkitchen\nHi\tgreetings\n")
+    assert [(p.text, p.tags, p.source) for p in read(file)] == [
+        ("How do I bake bread?", ("kitchen",), "pool.tsv"),
+        ("Hi", ("greetings",), "pool.tsv"),
+    ]
+    for text, expected in (("no tab\n", "line 1: "), ("", "holds no prompts")):
+        file.write_text(text)
+        with pytest.raises(PoolError, match=expected):
+            read(file)
+
+
+def test_the_modifier() -> None:
+    torch = pytest.importorskip("torch")
+    prune = guide("(Modifier)")["Prune"]
+    layer, head = torch.nn.Linear(4, 2, bias=False), torch.nn.Linear(2, 4, bias=False)
+    layer.weight.data = torch.tensor([[1.0, -2.0, 3.0, -4.0], [5.0, -6.0, 7.0, -8.0]])
+    before = head.weight.clone()
+    model = torch.nn.ModuleList([layer, head])
+    model.get_output_embeddings = lambda: head
+    prune("0").edit(model)
+    assert (layer.weight != 0).all()
+    prune("0.5").edit(model)
+    assert layer.weight.tolist() == [[0.0, 0.0, 0.0, 0.0], [5.0, -6.0, 7.0, -8.0]]
+    assert torch.equal(head.weight, before)
+    assert prune("0.5").identity == "prune=0.5"
+    for value in ("much", "1", "nan"):
+        with pytest.raises(SpecError, match=f"prune={value}"):
+            prune(value)
+
+
+def test_the_finder() -> None:
+    finder = guide("(Finder)")["OpeningFinder"]()
+
+    def shift(prompt_id: str, tokens: list[int], p: list[float], q: list[float]) -> Shift:
+        row = {"gained_ids": np.array([tokens]), "gained_p": np.array([p]), "gained_q": np.array([q])}
+        rest = {name: np.zeros((1,)) for name in inspect.get_annotations(Shift) if name not in row}
+        return Shift(**rest | row | {"prompt_id": prompt_id, "draw": 0, "p_change": 0.0})
+
+    base = SimpleNamespace(detokenize=lambda ids: f"<{ids[0]}>")
+    shifts = [shift("a", [7, 3], [0.0, 0.1], [0.5, 0.2]), shift("b", [3, 7], [0.5, 0.2], [0.4, 0.4])]
+    (lead,), _ = finder.find(SimpleNamespace(base=base, shifts=shifts))
+    assert (lead.gained[0].token, lead.gained[0].text, lead.at_opening) == (7, "<7>", True)
+    assert (lead.gained[0].p, lead.gained[0].q) == pytest.approx((0.1, 0.45))
+    assert [context.prompt_id for context in lead.contexts] == ["a", "b"]
+    assert finder.find(SimpleNamespace(base=base, shifts=[]))[0] == []
+
+
+def test_the_guide_names_every_kind_of_entry_point() -> None:
+    kinds = {value.kind for value in vars(registry).values() if isinstance(value, registry.Registry)}
+    assert {f"whatchanged.{kind}" for kind in kinds} <= set(re.findall(r"`(whatchanged\.\w+)`", GUIDE.read_text()))
