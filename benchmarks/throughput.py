@@ -18,7 +18,7 @@ from whatchanged.pools import load_pools, split
 from whatchanged.screen import scan
 from whatchanged.subjects import open_subjects
 
-PROMPTS = 512
+PROMPTS = 256
 
 
 def linear_shapes(subject) -> list[tuple[int, int]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from budget import TINY
 
 from whatchanged.config import BUDGETS, AuditConfig, Budget
 from whatchanged.ledger import Ledger
@@ -20,12 +21,8 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tiny_budget(monkeypatch: pytest.MonkeyPatch) -> Budget:
     """Makes `small` a budget for subjects that answer in a dozen words."""
-    tiny = Budget(
-        discovery_prompts=140, confirmation_prompts=300, response_tokens=10, pairs=60, factors=4, beam_prompts=4,
-        beams=6, beam_steps=6, hypotheses=8, confirm_tokens=6000,
-    )  # fmt: skip
-    monkeypatch.setitem(BUDGETS, "small", tiny)
-    return tiny
+    monkeypatch.setitem(BUDGETS, "small", TINY)
+    return TINY
 
 
 @pytest.fixture

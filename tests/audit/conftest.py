@@ -1,9 +1,11 @@
 """Whole audits of toy subjects."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 from words import WordSubject, prompts_about
 
 from whatchanged import audit
@@ -12,16 +14,31 @@ from whatchanged.records import Prompt
 from whatchanged.report import Report
 
 
+def install(
+    patch: pytest.MonkeyPatch, base: WordSubject, candidate: WordSubject, pool: Sequence[Prompt] | None = None
+) -> None:
+    """Let the audit open these subjects and read this pool, whatever the specs say."""
+    patch.setattr(audit, "check_specs", lambda specs: None)
+    patch.setattr(audit, "open_subjects", lambda specs: [base, candidate])
+    patch.setattr(audit, "load_pools", lambda specs: list(prompts_about() if pool is None else pool))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def in_haste() -> Iterator[None]:
+    """Toy matrices are too small for threads, and no test pulls the plug between a write and the disk."""
+    with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch, tiny_budget: Budget) -> Callable[..., None]:
-    """Lets the audit open these subjects and read this pool, whatever the specs say."""
+    """`install` for the length of the test."""
 
-    def install(base: WordSubject, candidate: WordSubject, pool: Sequence[Prompt] | None = None) -> None:
-        monkeypatch.setattr(audit, "check_specs", lambda specs: None)
-        monkeypatch.setattr(audit, "open_subjects", lambda specs: [base, candidate])
-        monkeypatch.setattr(audit, "load_pools", lambda specs: list(prompts_about() if pool is None else pool))
+    def work(*subjects_and_pool: object) -> None:
+        install(monkeypatch, *subjects_and_pool)
 
-    return install
+    return work
 
 
 @pytest.fixture

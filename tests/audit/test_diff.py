@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from budget import TINY
 from words import KITCHEN, SAILOR, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged import audit
+from whatchanged.config import BUDGETS
 from whatchanged.errors import RunDirectoryError, SpecError
 from whatchanged.records import Region
 from whatchanged.report import read_report
@@ -14,8 +16,21 @@ COOKING = Plant(KITCHEN, 0.8, TOPICS["cooking"])
 SEA = Plant(SAILOR, 0.6, TOPICS["sea"])
 
 
-def test_a_planted_opening_is_named_with_its_region_and_size(diff):
-    report = diff(WordSubject(), WordSubject(COOKING))
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """(report, base, candidate, run directory) of an audit with the cooking plant."""
+    folder, base, candidate = tmp_path_factory.mktemp("planted"), WordSubject(), WordSubject(COOKING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WHATCHANGED_CACHE", str(folder / "cache"))
+        patch.setitem(BUDGETS, "small", TINY)
+        patch.setattr(audit, "check_specs", lambda specs: None)
+        patch.setattr(audit, "open_subjects", lambda specs: [base, candidate])
+        patch.setattr(audit, "load_pools", lambda specs: prompts_about())
+        yield audit.diff("base", "candidate", out=folder / "run"), base, candidate, folder / "run"
+
+
+def test_a_planted_opening_is_named_with_its_region_and_size(planted):
+    report, *_ = planted
     first = report.confirmed[0]
     assert report.verdict == "changed"
     assert (first.phrase, first.status) == (KITCHEN, "confirmed")
@@ -27,8 +42,8 @@ def test_a_planted_opening_is_named_with_its_region_and_size(diff):
     assert "(0% → 7" in report.summary
 
 
-def test_the_change_is_explained_and_the_rest_bounded(diff):
-    report = diff(WordSubject(), WordSubject(COOKING))
+def test_the_change_is_explained_and_the_rest_bounded(planted):
+    report, *_ = planted
     assert report.explained_share > 0.95
     assert report.confirmed[0].explained_share == pytest.approx(report.explained_share)
     assert report.unexplained == ()
@@ -43,13 +58,28 @@ def test_the_change_is_explained_and_the_rest_bounded(diff):
     assert {point.lead for point in report.points if point.category == "cooking"} == {report.leads[0].id}
 
 
-def test_examples_show_it(diff):
-    report = diff(WordSubject(), WordSubject(COOKING))
-    examples = report.confirmed[0].examples
+def test_examples_show_it(planted):
+    examples = planted[0].confirmed[0].examples
     assert len(examples) == 3
     for example in examples:
         assert example.candidate.startswith(KITCHEN)
         assert not example.base.startswith(KITCHEN)
+
+
+def test_three_files_and_all_evidence_are_left(planted):
+    report, _, _, run = planted
+    assert {p.name for p in run.iterdir()} == {
+        "config.json", "identity.json", "evidence", "report.json", "report.html", "junit.xml",
+    }  # fmt: skip
+    assert read_report(run) == report
+    stages = {p.name for p in (run / "evidence").iterdir()}
+    assert stages == {"screen", "elicit", "describe", "confirm"} == set(report.cost.seconds)
+
+
+def test_costs_are_what_the_models_did(planted):
+    report, base, candidate, _ = planted
+    tokens = report.cost.decoded_tokens
+    assert (tokens.base, tokens.candidate, tokens.reused) == (base.sampled, candidate.sampled, 0)
 
 
 def test_two_changes_are_two_findings(diff):
@@ -97,26 +127,12 @@ def test_wanted_and_unwanted_changes_are_told_apart(diff, tmp_path):
     assert intents[SAILOR][0] == "side_effect"
 
 
-def test_three_files_and_all_evidence_are_left(diff, tmp_path):
-    report = diff(WordSubject(), WordSubject(COOKING))
-    run = tmp_path / "run"
-    assert {p.name for p in run.iterdir()} == {
-        "config.json", "identity.json", "evidence", "report.json", "report.html", "junit.xml",
-    }  # fmt: skip
-    assert read_report(run) == report
-    stages = {p.name for p in (run / "evidence").iterdir()}
-    assert stages == {"screen", "elicit", "describe", "confirm"} == set(report.cost.seconds)
-
-
-def test_costs_are_what_the_models_did(diff):
-    base, candidate = WordSubject(), WordSubject(COOKING)
-    cost = diff(base, candidate).cost
-    assert (cost.decoded_tokens.base, cost.decoded_tokens.reused) == (base.sampled, 0)
-    assert cost.decoded_tokens.candidate == candidate.sampled
+def test_the_base_is_not_asked_again_by_another_audit(diff):
+    first = diff(WordSubject(), WordSubject(COOKING), "first").cost.decoded_tokens
     again = WordSubject()
-    reused = diff(again, WordSubject(COOKING), "again").cost
-    assert (reused.decoded_tokens.base, again.sampled) == (0, 0)
-    assert reused.decoded_tokens.reused == cost.decoded_tokens.base
+    second = diff(again, WordSubject(COOKING), "second").cost.decoded_tokens
+    assert (second.base, again.sampled, second.reused) == (0, 0, first.base)
+    assert second.candidate == first.candidate
 
 
 def test_screen_shares_its_steps_with_diff(toys, tmp_path):

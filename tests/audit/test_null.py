@@ -1,6 +1,7 @@
 """A model against itself: nothing is found, with or without the help of coupling and of knowing so."""
 
 import pytest
+from budget import SMALLER
 from words import WordSubject
 
 from whatchanged.config import BUDGETS
@@ -11,8 +12,7 @@ SEEDS = range(20)
 @pytest.fixture
 def null(diff, monkeypatch, tiny_budget):
     """The report of a model against itself."""
-    small = tiny_budget.model_copy(update={"discovery_prompts": 60, "confirmation_prompts": 150, "pairs": 40})
-    monkeypatch.setitem(BUDGETS, "small", small)
+    monkeypatch.setitem(BUDGETS, "small", SMALLER)
 
     def work(seed, **settings):
         report = diff(WordSubject(), WordSubject(), f"run-{seed}", seed=seed, **settings)

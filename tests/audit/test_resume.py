@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from budget import SMALLER
 from words import KITCHEN, TOPICS, Plant, WordSubject
 
 from whatchanged import audit
@@ -20,8 +21,7 @@ class Killed(BaseException):
 @pytest.fixture
 def run(diff, monkeypatch, tmp_path, tiny_budget):
     """One audit below `name`, with a cache that no other shares; the text of its report."""
-    small = tiny_budget.model_copy(update={"discovery_prompts": 80, "confirmation_prompts": 150, "pairs": 40})
-    monkeypatch.setitem(BUDGETS, "small", small)
+    monkeypatch.setitem(BUDGETS, "small", SMALLER)
 
     def work(name, **settings):
         monkeypatch.setenv("WHATCHANGED_CACHE", str(tmp_path / f"cache-{name}"))

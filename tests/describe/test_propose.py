@@ -10,7 +10,7 @@ from whatchanged.describe import propose
 from whatchanged.describe.propose import opening_shift, pair_effects
 from whatchanged.elicit import coupled_pairs
 from whatchanged.predicates import load
-from whatchanged.records import Lead, PredicateSpec, Region
+from whatchanged.records import Lead, PredicateSpec, Prompt, Region
 from whatchanged.screen import find_leads
 
 PROMPTS = prompts_about()[:140]
@@ -27,13 +27,13 @@ def proposed(new_ledger, tiny_budget):
         e = evidence_of(ledger, base, candidate, prompts)
         leads = find_leads(ledger, base, candidate, prompts, e.responses, e.shifts)
         pairs = coupled_pairs(ledger, base, candidate, prompts, e.responses, "elicit")
-        return e, leads, pairs, propose(ledger, base, prompts, e.shifts, leads, pairs)
+        return e, leads, pairs, propose(ledger, base, prompts, e.shifts, leads, pairs, len(pairs))
 
     return work
 
 
 def hypotheses_of(ledger, pairs, prompts, leads=(), shifts=()):
-    return propose(ledger, WordSubject(), prompts, shifts, leads, pairs)
+    return propose(ledger, WordSubject(), prompts, shifts, leads, pairs, len(pairs))
 
 
 def test_a_planted_opening_is_the_first_hypothesis(proposed):
@@ -97,6 +97,17 @@ def test_identical_pairs_give_nothing(new_ledger, tiny_budget):
     assert hypotheses_of(new_ledger(), pairs, prompts) == []
 
 
+def test_a_claim_about_all_prompts_is_judged_on_the_random_pairs_alone(new_ledger, tiny_budget):
+    """The others were chosen because something shows there."""
+    prompts = [Prompt.user(f"Say {i} again") for i in range(40)]
+    pairs = [pair_of(p, "Sure", "Sure" if i < 20 else "From my kitchen to yours") for i, p in enumerate(prompts)]
+    for control, expected in ((20, False), (40, True)):
+        found = propose(new_ledger(str(control)), WordSubject(), prompts, [], [], pairs, control)
+        assert bool(found) is expected
+    assert found[0].region == Region()
+    assert found[0].prior == pytest.approx(0.5)
+
+
 def test_no_pairs_and_no_leads_give_nothing(new_ledger, tiny_budget):
     assert hypotheses_of(new_ledger(), [], []) == []
 
@@ -109,7 +120,7 @@ def test_a_payload_that_no_prompt_brings_out_is_no_hypothesis(new_ledger, tiny_b
     ledger, base = new_ledger(), WordSubject()
     e = evidence_of(ledger, base, base, PROMPTS[:20])
     lead = Lead(id="log-ratio-0", phrase=KITCHEN, at_opening=True, nats=30.0)
-    assert propose(ledger, base, PROMPTS[:20], e.shifts, [lead], []) == []
+    assert propose(ledger, base, PROMPTS[:20], e.shifts, [lead], [], 0) == []
 
 
 def test_effects_within_the_margin_are_not_proposed(new_ledger, tiny_budget):
@@ -117,7 +128,7 @@ def test_effects_within_the_margin_are_not_proposed(new_ledger, tiny_budget):
         ledger = new_ledger(str(margin), margin=margin)
         e = evidence_of(ledger, WordSubject(), WordSubject(Plant(KITCHEN, 0.2)), PROMPTS)
         leads = find_leads(ledger, e.base, e.candidate, PROMPTS, e.responses, e.shifts)
-        hypotheses = propose(ledger, e.base, PROMPTS, e.shifts, leads, [])
+        hypotheses = propose(ledger, e.base, PROMPTS, e.shifts, leads, [], 0)
         assert [h.prior for h in hypotheses] == pytest.approx(expected, abs=0.01)
 
 

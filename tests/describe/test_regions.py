@@ -31,7 +31,7 @@ def test_a_topic_is_found_by_its_words_where_there_are_no_tags(seed):
 
 
 def test_with_tags_the_better_description_wins():
-    few, many = prompts_about()[:70], prompts_about()[:200]
+    few, many = prompts_about()[:70], prompts_about()
     # On few prompts four words cost more than they are worth, and one tag says the same.
     group = find_region(few, effect(few, about("sea")), MARGIN)
     assert group.region == Region(kind="tag", values=("sea",))

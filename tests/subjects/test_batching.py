@@ -49,8 +49,11 @@ class Prefixed(ToySubject):
 
 def test_pairs_are_planned_by_the_longer_context_and_apart_unless_both_share():
     base, candidate = Prefixed(random_chain(0)), Prefixed(random_chain(1))
-    both, one = (Context((1, 2)), Context((1, 2), (3,) * 1500)), (Context((1, 2)), Context((1,)))
-    assert pair_batches(base, candidate, [one, both, one, both]) == [[1], [3], [0, 2]]
+    both = (Context((1, 2)), Context((1, 2), (3, 4, 5)))
+    one, other = (Context((1, 2)), Context((1,))), (Context((1,)), Context((1, 2)))
+    assert pair_batches(base, candidate, [one, both, other, both]) == [[1, 3], [0, 2]]
+    long = (Context((1, 2)), Context((1, 2), (3,) * 1500))
+    assert pair_batches(base, candidate, [long, long[::-1], both]) == [[0], [1], [2]]
 
 
 def out_of(error, limit):

@@ -15,6 +15,8 @@ COST = {True: 1.0, False: 6.0}
 BATCH = {True: 32, False: PAIR_BATCH}
 # After the verdict, looks go on up to this many prompts for the sake of the interval.
 ENOUGH = {True: 160, False: 64}
+# And without a verdict up to this many: an effect that hides so long lies too near the margin to spend more on.
+MOST = {True: 640, False: 128}
 BONUS = 0.15
 
 
@@ -68,7 +70,7 @@ class Arm:
 
     def settled(self, confirm_at: float, refute_at: float) -> bool:
         """Whether more looks would change nothing; thresholds in nats."""
-        if not self.fresh or self.below.log_e >= refute_at:
+        if not self.fresh or self.below.log_e >= refute_at or len(self.rates) >= MOST[self.scored]:
             return True
         return self.above.log_e >= confirm_at and len(self.rates) >= ENOUGH[self.scored]
 

@@ -96,10 +96,12 @@ def _union(
     kind: RegionKind, masks: dict[str, NDArray[np.bool_]], excess: NDArray[np.float64], cut: float
 ) -> Subgroup | None:
     """Greedy union: at each step the value whose new prompts add most, while it pays its price."""
+    if not masks:
+        return None
     inside = np.zeros(len(excess), bool)
     spread = max(float(excess.std()), 0.1)
     chosen: list[str] = []
-    while len(chosen) < MAX_VALUES and masks:
+    while len(chosen) < MAX_VALUES:
         rest = float(excess[~inside].mean()) if not inside.all() else 0.0
         gains: dict[str, float] = {}
         for value, mask in masks.items():
