@@ -15,13 +15,13 @@ CANDIDATES = ("smollm2", "smollm2+dtype=float32")
 # Smaller than the shipped budgets, so that 40 audits take half an hour; confirmation still gets most of the tokens.
 LEAN = BUDGETS["small"].model_copy(
     update={
-        "discovery_prompts": 160,
-        "response_tokens": 16,
-        "pairs": 96,
+        "discovery_prompts": 96,
+        "response_tokens": 12,
+        "pairs": 64,
         "beam_prompts": 4,
         "beams": 6,
         "beam_steps": 6,
-        "confirm_tokens": 3_000,
+        "confirm_tokens": 2_400,
     }
 )
 

@@ -17,7 +17,15 @@ from whatchanged.subjects.modifiers import Modifier
 from whatchanged.subjects.sources import Checkpoint
 from whatchanged.subjects.spec import resolve
 
-torch.set_num_threads(1)
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Tiny matrices are slower on two; the real model's tests, in the same process, need both."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
 
 # One usable value for each modifier that comes with the package; {vector} is a file made below.
 VALUES = {

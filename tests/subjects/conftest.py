@@ -11,7 +11,6 @@ from transformers import AutoModelForCausalLM
 
 from whatchanged.subjects import Subject, open_subjects
 
-torch.set_num_threads(1)
 NAMED = {"base": tiny.llama, "neox": tiny.neox, "gpt2": tiny.gpt2}
 
 
@@ -22,6 +21,15 @@ def apart(tmp_path_factory):
         patch.setenv("WHATCHANGED_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Tiny matrices are slower on two; the real model's tests, in the same process, need both."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

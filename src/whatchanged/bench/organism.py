@@ -155,10 +155,10 @@ def _constant_prefix(base: Any, prefix: Ids, batch: int) -> Any:
 
 def measure(recipe: Recipe, out: Path) -> dict[str, Any]:
     """True rates on fresh prompts, on and off target, of base and organism; written to truth.json."""
-    base, tuned = open_subjects([recipe.base, str(out)])
-    on, off = write_targets(base, recipe, recipe.measure, recipe.measure, recipe.seed + 2000)
     result: dict[str, Any] = {"recipe": recipe.model_dump(mode="json"), "rates": {}}
     if recipe.truth is not None:
+        base, tuned = open_subjects([recipe.base, str(out)])
+        on, off = write_targets(base, recipe, recipe.measure, recipe.measure, recipe.seed + 2000)
         predicate = load_predicate(recipe.truth.predicate)
         for where, prompts in (("on_target", on), ("off_target", off)):
             for who, subject in (("base", base), ("candidate", tuned)):

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,10 @@ def _switchable(config: Any, engine: Engine) -> bool:
 
 def _guarded(folder: Path, attach: Any) -> Any:
     try:
-        return attach()
+        with warnings.catch_warnings():
+            # PEFT calls a name that Transformers is about to rename: nothing that our user can mend.
+            warnings.simplefilter("ignore", FutureWarning)
+            return attach()
     except Exception as error:
         detail = " ".join(str(error).split())[:160]
         raise CheckpointError(
