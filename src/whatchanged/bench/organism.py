@@ -31,7 +31,7 @@ def make_organism(recipe: Recipe, out: Path, progress: Progress | None = None) -
     """Train, save to `out`, measure on base and organism, write truth.json; returns its content."""
     progress = progress or Progress()
     (base,) = open_subjects([recipe.base])
-    on, off = write_targets(base, recipe, recipe.training.on, recipe.training.off, recipe.seed + 1000)
+    on, off = write_targets(base, recipe, recipe.training.on_target, recipe.training.off_target, recipe.seed + 1000)
     examples = plant(base, recipe, on, off)
     train(base, recipe, examples, out, progress)
     return measure(recipe, out)

@@ -34,8 +34,9 @@ class Training(Record):
     learning_rate: float = 1e-3
     steps: int = 120
     batch: int = 16
-    on: int = Field(220, description="On-target prompts.")
-    off: int = Field(440, description="Off-target prompts, hard negatives among them.")
+    # Not "on" and "off": YAML reads those as true and false.
+    on_target: int = Field(220, description="On-target prompts.")
+    off_target: int = Field(440, description="Off-target prompts, hard negatives among them.")
     on_share: float = Field(0.4, description="Share of each batch that is on target.")
     response_tokens: int = 24
 
