@@ -31,7 +31,7 @@ FIELDS: list[tuple[str, Any, str, str, Any]] = [
     # field, flag, YAML, environment, setting
     ("base", "m", "m", "m", "m"),
     ("candidate", "m", "m", "m", "m"),
-    ("pool", ("a", "b"), "[a, b]", f"a{os.pathsep}b", ("a", "b")),
+    ("pool", ("a", "b"), "[a, b]", "a,b", ("a", "b")),
     ("intended", Path("i.yaml"), "i.yaml", "i.yaml", Path("i.yaml")),
     ("intended_data", Path("d.jsonl"), "d.jsonl", "d.jsonl", Path("d.jsonl")),
     ("budget", "deep", "deep", "deep", "deep"),

@@ -16,7 +16,7 @@ from whatchanged.config import AuditConfig, ViewConfig
 AUDIT = {
     "base": (["x", "b"], "x", "x"),
     "candidate": (["a", "x"], "x", "x"),
-    "pool": (["--pool", "p", "--pool", "q"], "p:q", ("p", "q")),
+    "pool": (["--pool", "p", "--pool", "q"], "p,q", ("p", "q")),
     "intended": (["--intended", "i.yaml"], "i.yaml", Path("i.yaml")),
     "intended_data": (["--intended-data", "d.jsonl"], "d.jsonl", Path("d.jsonl")),
     "budget": (["--budget", "deep"], "deep", "deep"),

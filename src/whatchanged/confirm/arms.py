@@ -54,13 +54,6 @@ class Arm:
         batch, self.fresh = self.fresh[:size], self.fresh[size:]
         return batch
 
-    def share(self, prompts: Sequence[Prompt]) -> list[Prompt]:
-        """Those of another arm's prompts that are fresh here too; they are fresh no more."""
-        asked = {p.id for p in prompts}
-        shared = [p for p in self.fresh if p.id in asked]
-        self.fresh = [p for p in self.fresh if p.id not in asked]
-        return shared
-
     def see(self, rates: Sequence[Rate]) -> None:
         """Update both bets."""
         signed = [self.hypothesis.sign * (r.candidate - r.base) for r in rates]

@@ -1,7 +1,9 @@
 """All hypotheses on fresh prompts: a bandit spends the looks, e-values decide, false discoveries controlled.
 
 With e-processes any stopping stays valid (Grünwald, de Heide and Koolen, arXiv 1906.07801), and e-BH holds under any
-dependence (Wang and Ramdas, arXiv 2009.02824), so the bandit may be greedy. A pair is shown to all open arms at once.
+dependence (Wang and Ramdas, arXiv 2009.02824), so the bandit may be greedy. Each arm meets the prompts of its region in
+their seeded order: to show it another arm's prompts, drawn from another region, would bias its mean (measured: a rate
+change of 0.10 everywhere became one of 0.20 when cooking prompts came first).
 """
 
 import math
@@ -47,13 +49,7 @@ def confirm(
         arm = max(open_, key=lambda a: a.index(looks))
         batch = arm.take()
         measure = instruments.scored if arm.scored else instruments.sampled
-        step = f"{looks:04d}-{arm.hypothesis.id}"
-        arm.see(measure(arm.predicate, batch, step))
-        if not arm.scored:
-            # Every open arm sees a pair when it is drawn: it costs nothing, and no arm's future is known to another.
-            for other in open_:
-                if other is not arm and not other.scored and (shared := other.share(batch)):
-                    other.see(instruments.sampled(other.predicate, shared, step))
+        arm.see(measure(arm.predicate, batch, f"{looks:04d}-{arm.hypothesis.id}"))
         looks += 1
     return _findings(ledger, arms, refute_at)
 

@@ -17,7 +17,7 @@ from whatchanged.records import Cost, Pair, Prompt, Response, Tokens
 from whatchanged.subjects import Context, Continue, Rows, Subject, pair_batches, stream, stream_key
 
 PAIRS = json_codec(list[Pair])
-CHUNK = 64
+CHUNK = 128
 
 
 @dataclass(frozen=True)

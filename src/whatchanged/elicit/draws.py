@@ -8,7 +8,7 @@ from whatchanged.ledger import Ledger, ResponseCache, json_codec
 from whatchanged.records import Cost, Prompt, Response, Tokens
 from whatchanged.subjects import Continue, Subject, stream_key
 
-CHUNK = 64
+CHUNK = 192
 RESPONSES = json_codec(list[Response])
 
 

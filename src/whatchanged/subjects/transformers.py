@@ -12,7 +12,9 @@ from whatchanged.subjects.batching import halving, plan
 from whatchanged.subjects.decode import Batch, EngineStepper, decode
 from whatchanged.subjects.engine import Engine, EngineRows
 
-DECODE_ROWS = 64
+# Rows decoded together, and the padded prompt tokens they may hold: one long prompt pads all of its neighbours.
+DECODE_ROWS = 96
+DECODE_TOKENS = 3072
 
 
 @dataclass
@@ -100,11 +102,11 @@ class TransformersSubject(Subject):
 
     def sample(self, requests: Sequence[Continue], max_tokens: int, temperature: float = 1.0) -> list[Drawn]:
         """Exact draws. Batched by length here, so callers need not."""
-        lengths = [len(r.prompt) + len(r.prefix) for r in requests]
-        shares = [self.common_prefix([r.prompt]) == 0 for r in requests]
+        shared = [self.common_prefix([r.prompt]) for r in requests]
+        lengths = [len(r.prompt) + len(r.prefix) - n for r, n in zip(requests, shared, strict=True)]
         results: list[Drawn | None] = [None] * len(requests)
         with self._switched_on():
-            for batch in plan(lengths, shares, budget=DECODE_ROWS * max(lengths, default=1)):
+            for batch in plan(lengths, [n == 0 for n in shared], budget=DECODE_TOKENS):
                 for start in range(0, len(batch), DECODE_ROWS):
                     part = batch[start : start + DECODE_ROWS]
                     drawn = halving(lambda rs: self._decode(rs, max_tokens, temperature), [requests[i] for i in part])
