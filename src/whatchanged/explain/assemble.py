@@ -129,15 +129,14 @@ def summary(decided: Verdict, findings: Sequence[Finding], seen: Seen, stopped: 
         many = "1 behaviour changed: " if len(confirmed) == 1 else f"{len(confirmed)} behaviours changed, most of all: "
         sentence = top.sentence[0].lower() + top.sentence[1:].rstrip(".")
         return f"{many}{sentence} ({top.rate_base:.0%} → {top.rate_candidate:.0%})."
-    looked = (
-        f"{len(seen.prompts)} prompts were screened and {len(findings)} hypotheses tested on up to {fresh} fresh ones"
-    )
+    tested = f"{len(findings)} hypotheses tested on up to {fresh} fresh ones" if findings else "none called for a test"
+    looked = f"{len(seen.prompts)} prompts were screened and {tested}"
     if decided == "inconclusive":
         why = f"the search was stopped early by {stopped}" if stopped else "some tests could not be decided"
         return f"Nothing is established: {why}; {looked}."
     if _weights_claim(seen) == "identical" and not any(s.tv.any() for s in seen.shifts):
         return f"No change found: the two models are identical; {looked}."
-    return f"No behaviour change is established: {looked}, and none passed its margin."
+    return f"No behaviour change is established: {looked}{', and none passed its margin' if findings else ''}."
 
 
 def examples(finding: Finding, pairs: Sequence[Pair], prompts: Mapping[str, Prompt]) -> tuple[Example, ...]:
