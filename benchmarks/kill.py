@@ -21,7 +21,7 @@ def command(out: Path) -> list[str]:
     """The audit under test."""
     return [
         sys.executable, "-m", "whatchanged", "diff", "smollm2", CANDIDATE, "--out", str(out), "--display", "none",
-        "--max-decoded-tokens", "10000",
+        "--max-decoded-tokens", "7000",
     ]  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def main() -> None:
     rng, kills = random.Random(0), []
     while len(kills) < KILLS:
         process = subprocess.Popen(command(folder / "killed"), env=environment, stdout=subprocess.DEVNULL)
-        moment = rng.uniform(6, 6 + length / 6)
+        moment = rng.uniform(6, 6 + length / 3)
         try:
             process.wait(moment)
             break  # it came to its end before the axe
