@@ -50,16 +50,17 @@ def main() -> None:
                     "seconds": round(clock.seconds),
                 }
             )
-            print(rows[-1], flush=True)
-    save(
-        "nulls",
-        {
-            "runs": len(rows),
-            "tested": sum(r["tested"] for r in rows),
-            "false_findings": sum(len(r["confirmed"]) for r in rows),
-            "rows": rows,
-        },
-    )
+            # Saved as it grows: a study that is cut short still says what it ran.
+            save(
+                "nulls",
+                {
+                    "runs": len(rows),
+                    "runs_asked_for": seeds * len(CANDIDATES),
+                    "tested": sum(r["tested"] for r in rows),
+                    "false_findings": sum(len(r["confirmed"]) for r in rows),
+                    "rows": rows,
+                },
+            )
 
 
 if __name__ == "__main__":
