@@ -133,24 +133,16 @@ def _loss(base: Any, batch: Sequence[Example]) -> Any:
     ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
-    cache = _constant_prefix(base, batch[0].prompt[:shared], len(rows))
-    hidden = base.engine.decoder(ids, past_key_values=cache, use_cache=True).last_hidden_state
+    cache = None
+    if shared:
+        with torch.no_grad():
+            layers = base.engine.prefix_layers(batch[0].prompt[:shared])
+        cache = base.engine.spread(layers, len(rows))
+    hidden = base.engine.decoder(ids, past_key_values=cache, use_cache=bool(shared)).last_hidden_state
     starts = [len(e.prompt) - shared - 1 for e in batch]
     states = torch.cat([hidden[i, s : len(rows[i]) - 1] for i, s in enumerate(starts)])
     targets = torch.tensor([token for e in batch for token in e.response])
     return torch.nn.functional.cross_entropy(base.engine.logits(states), targets)
-
-
-def _constant_prefix(base: Any, prefix: Ids, batch: int) -> Any:
-    """Keys and values of the prefix under the present weights, as constants."""
-    import torch
-    from transformers import DynamicCache
-
-    cache = DynamicCache(config=base.engine.model.config)
-    with torch.no_grad():
-        base.engine.decoder(torch.tensor([prefix]), past_key_values=cache, use_cache=True)
-    layers = [(x.keys.expand(batch, -1, -1, -1), x.values.expand(batch, -1, -1, -1)) for x in cache.layers]
-    return DynamicCache(ddp_cache_data=layers, config=base.engine.model.config)
 
 
 def measure(recipe: Recipe, out: Path) -> dict[str, Any]:

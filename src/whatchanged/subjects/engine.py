@@ -87,11 +87,18 @@ class Engine:
             return DynamicCache(config=self.model.config)
         key = (self.variant, prefix)
         if key not in self._prefixes:
-            cache = DynamicCache(config=self.model.config)
-            ids = torch.tensor([prefix], device=self.device)
-            self.decoder(ids, past_key_values=cache, use_cache=True)
-            self._prefixes[key] = [(layer.keys, layer.values) for layer in cache.layers]
-        expanded = [(k.expand(batch, -1, -1, -1), v.expand(batch, -1, -1, -1)) for k, v in self._prefixes[key]]
+            self._prefixes[key] = self.prefix_layers(prefix)
+        return self.spread(self._prefixes[key], batch)
+
+    def prefix_layers(self, prefix: Ids) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Keys and values of a prefix, layer by layer, under the present weights."""
+        cache = DynamicCache(config=self.model.config)
+        self.decoder(torch.tensor([prefix], device=self.device), past_key_values=cache, use_cache=True)
+        return [(layer.keys, layer.values) for layer in cache.layers]
+
+    def spread(self, layers: Sequence[tuple[torch.Tensor, torch.Tensor]], batch: int) -> Cache:
+        """A cache in which `batch` rows see the same keys and values, not copied."""
+        expanded = [(k.expand(batch, -1, -1, -1), v.expand(batch, -1, -1, -1)) for k, v in layers]
         return DynamicCache(ddp_cache_data=expanded, config=self.model.config)
 
     @torch.inference_mode()
