@@ -43,6 +43,15 @@ FIELDS: list[tuple[str, Any, str, str, Any]] = [
     ("temperature", 0.7, "0.7", "0.7", 0.7),
     ("seed", 3, "3", "3", 3),
     ("coupled", False, "false", "false", False),
+    ("access", "text", "text", "text", "text"),
+    ("reasoner", "mockllm/model", "mockllm/model", "mockllm/model", "mockllm/model"),
+    ("critic", "mockllm/model", "mockllm/model", "mockllm/model", "mockllm/model"),
+    ("judge", "mockllm/model", "mockllm/model", "mockllm/model", "mockllm/model"),
+    ("rubric", ("It is kind.",), "[It is kind.]", "It is kind.", ("It is kind.",)),
+    ("judge_labels", Path("l.jsonl"), "l.jsonl", "l.jsonl", Path("l.jsonl")),
+    ("validators", ("a", "b"), "[a, b]", "a,b", ("a", "b")),
+    ("self_report", True, "true", "1", True),
+    ("max_cost", 2.5, "2.5", "2.5", 2.5),
     ("identity_shortcut", False, "false", "0", False),
 ]
 

@@ -3,6 +3,8 @@
 import inspect
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +15,7 @@ import click
 import numpy as np
 import pytest
 import yaml
+from scripted import Scripted
 
 from tests.contracts import test_third_party as third_party
 from whatchanged import registry
@@ -20,11 +23,15 @@ from whatchanged.bench.recipe import Recipe, Training, read_recipe
 from whatchanged.cli.main import COMMANDS, cli
 from whatchanged.cli.organism import WEAK
 from whatchanged.config import BUDGETS, AuditConfig, Budget, load_settings
-from whatchanged.errors import PoolError, SpecError
+from whatchanged.errors import LogError, PoolError, SpecError
 from whatchanged.explain.intent import read_intended, read_tuning_data
 from whatchanged.pools.files import read_csv, read_jsonl
 from whatchanged.predicates.traits import TRAITS
+from whatchanged.recordings import read_log
 from whatchanged.records import STRUCTURES, Shift
+from whatchanged.roles.judge import read_labels
+from whatchanged.roles.text import load_prompt
+from whatchanged.stats import mmd_permutation
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("src/**/*.md"), *ROOT.glob("organisms/*.md")])
@@ -33,8 +40,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GENERATED = re.compile(r"<!-- generated: (.+?) -->\n(.*?)\n<!-- end -->", re.DOTALL)
 FILLED_IN = re.compile(
-    r"\b[A-Z]+\b|\.\.\.|['(]|whatchanged\[hf\]|organisms/|--max-minutes"
-    r"|\b(?:predicate|base|candidate|prompts|discovery|confirmation|datasets|inspect_ai|entry)\b"
+    r"\b[A-Z]+\b|\.\.\.|['(]|whatchanged\[hf\]|organisms/|--max-minutes|--max-cost"
+    r"|\b(?:predicate|base|candidate|prompts|discovery|confirmation|datasets|inspect_ai|entry|intent|validator)\b"
 )
 NEEDS_A_MODEL = re.compile(r"\b(?:diff|screen|read_report)\(")
 
@@ -195,22 +202,57 @@ def test_numbers_are_the_codes() -> None:
     """Sentences with a number in them, built from the constants."""
     confirm, screen, describe, intent = (
         import_module(f"whatchanged.{name}")
-        for name in ("confirm.arms", "screen.scan", "describe.propose", "explain.intent")
+        for name in ("confirm.measure", "screen.scan", "describe.propose", "explain.intent")
     )
     shift, logratio, regions, assemble, coverage, bets = (
         import_module(f"whatchanged.{name}")
         for name in ("screen.shift", "screen.logratio", "describe.regions", "explain.assemble", "explain.coverage",
                      "stats.bets")
     )  # fmt: skip
+    gate, listen, asked, reading, recorded, validation = (
+        import_module(f"whatchanged.{name}")
+        for name in ("screen.gate", "screen.listen", "confirm.asked", "confirm.reading", "confirm.recorded",
+                     "confirm.validation")
+    )  # fmt: skip
+    evidence, reasoner, critic, selfreport, generative, interactive = (
+        import_module(f"whatchanged.roles.{name}")
+        for name in ("evidence", "reasoner", "critic", "selfreport", "validators.generative", "validators.interactive")
+    )
+    pairing, seam, failures, ledger = (
+        import_module(f"whatchanged.{name}")
+        for name in ("recordings.pair", "endpoints.inspect", "endpoints.failures", "ledger.run")
+    )
     hypotheses, alpha = BUDGETS["small"].hypotheses, AuditConfig.model_fields["alpha"].default
+    permutations = inspect.signature(mmd_permutation).parameters["permutations"].default
+    pace = asked.Asked.pace(None, None)
+    judged = recorded.Recorded.pace(SimpleNamespace(_reader=SimpleNamespace(judge_of=bool)), "rubric")
+    questions = len(load_prompt("self_report").body.splitlines()) + selfreport.PEER_QUESTIONS
+    waits = ", ".join(f"{seam.FIRST_WAIT * 2**n:g}" for n in range(3))
     says = {
         "screen.md": [f"for the {shift.KEPT} tokens that gain and the {shift.KEPT} that lose",
                       f"on {screen.NOISE_PROMPTS} prompts", f"at least {logratio.MIN_NATS:g} nats"],
         "describe.md": [f"at least {describe.MIN_PROMPTS} prompts", f"at least {describe.MIN_Z} standard",
                         f"at most {regions.MAX_VALUES} words", f"at least {regions.MIN_SUPPORT} discovery",
                         ", ".join(f"`{name}`" for name in STRUCTURES)],
-        "confirm.md": [f"({confirm.BATCH[True]} prompts scored, {confirm.BATCH[False]} sampled)",
-                       f"up to {confirm.ENOUGH[True]} scored or {confirm.ENOUGH[False]} sampled"],
+        "confirm.md": [f"({confirm.SCORED.batch} prompts scored, {confirm.SAMPLED.batch} sampled)",
+                       f"up to {confirm.SCORED.enough} scored or {confirm.SAMPLED.enough} sampled",
+                       f"after {confirm.SCORED.most} scored or {confirm.SAMPLED.most} sampled",
+                       f"are {pace.enough} and {pace.most} for models that are only asked", f"or {judged.most} where"],
+        "logs.md": [f"up to {pairing.EXAMPLES} examples"],
+        "access.md": [f"with its {listen.TOP} likeliest", f"at least {gate.LEAST_SHIFT} on average",
+                      f"Up to {listen.BORDER_PROMPTS} prompts", f"Up to {listen.BORDER_KEPT} such prompts",
+                      f"again, {listen.BORDER_DRAWS} times each", f"up to {gate.MOST_TEXTS} pairs",
+                      f"silence for {seam.ATTEMPT_TIMEOUT} seconds", f"up to {seam.ATTEMPTS} times", f"of {waits} ...",
+                      f"at most {seam.LONGEST_WAIT:g} between", f"at least {failures._SHORTEST_SECRET} characters",
+                      f"take {3 * BUDGETS['small'].discovery_prompts:,} calls", "Twice the budget's `pairs`",
+                      f"at most {2 * (listen.BORDER_PROMPTS + listen.BORDER_KEPT * listen.BORDER_DRAWS)} at `text`"],
+        "roles.md": [f"up to {evidence.MAX_LEADS} leads, up to {evidence.MAX_PAIRS} pairs",
+                     f"at most {reasoner.MAX_PROPOSALS} more", f"up to {critic.MAX_PAIRS} pairs",
+                     f"{alpha * (1 + reading.DELTA):g} with one rubric and alpha = {alpha}",
+                     f"Up to {validation.MOST_FINDINGS} findings", f"up to {ledger.PAIR_BATCH} fresh prompts",
+                     f"a prompt (up to {generative.MAX_PROMPTS})", f"a round ({interactive.ROUNDS})",
+                     f"up to {questions} questions, {selfreport.DRAWS} times", f"at most {judged.most} prompts",
+                     f"at most {selfreport.MAX_PROPOSALS}, with ids"],
         "explain.md": [f"at least {intent.OVERLAP:.0%} of the discovery", f"at least {intent.AGREEMENT:.0%} of the",
                        f"at least {intent.MIN_ROWS} rows", f"P(change) above {coverage.CHANGED}"],
         "report.md": [f"up to {assemble.EXAMPLES} discovery pairs"],
@@ -219,7 +261,8 @@ def test_numbers_are_the_codes() -> None:
         "statistics.md": [f"c = {bets.Mixture().c}", f"average of {len(bets.FRACTIONS)} fixed",
                           f"{1 / alpha:.0f} for alpha = {alpha}", f"the {screen.NOISE_PROMPTS} prompts",
                           f"With {hypotheses} hypotheses", f"needs {hypotheses / alpha:.0f};",
-                          f"need {hypotheses / alpha / 4:.0f} each"],
+                          f"need {hypotheses / alpha / 4:.0f} each", f"delta being {reading.DELTA} times alpha",
+                       f"B = {permutations} permutations", f"the smallest is {1 / (1 + permutations):g}"],
     }  # fmt: skip
     for page, sentences in says.items():
         text = " ".join((ROOT / "docs" / page).read_text().split())
@@ -271,11 +314,22 @@ def test_yaml_is_read_by_its_reader(block: Block, tmp_path: Path) -> None:
 def test_rows_are_read_by_their_reader(block: Block, tmp_path: Path) -> None:
     file = tmp_path / f"example.{block.language}"
     file.write_text(block.text)
-    if block.language == "csv":
-        assert len(read_csv(file)) == len(block.text.splitlines()) - 1
+    rows = len(block.text.splitlines()) - (block.language == "csv")
+    if block.page.name == "logs.md":
+        assert len(read_log(str(file)).recordings) == rows
+    elif block.language == "csv":
+        assert len(read_csv(file)) == rows
     else:
-        read = read_tuning_data if '"response"' in block.text else read_jsonl
-        assert len(read(file)) == len(block.text.splitlines())
+        read: Any = read_labels if '"holds"' in block.text else read_tuning_data
+        assert len((read if '"response"' in block.text else read_jsonl)(file)) == rows
+
+
+def test_the_two_small_logs_give_what_the_page_says(tmp_path: Path) -> None:
+    code = next(b.text for b in BLOCKS if b.page.name == "logs.md" and b.language == "bash")
+    here = f'whatchanged() {{ "{sys.executable}" -m whatchanged "$@"; }}\n'
+    done = subprocess.run(["bash", "-ec", here + code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "the candidate asks the user a question more often (0% → 100%)" in done.stdout
 
 
 @pytest.mark.parametrize("block", blocks("python"))
@@ -380,6 +434,48 @@ def test_the_finder() -> None:
     assert (lead.gained[0].p, lead.gained[0].q) == pytest.approx((0.1, 0.45))
     assert [context.prompt_id for context in lead.contexts] == ["a", "b"]
     assert finder.find(SimpleNamespace(base=base, shifts=[]))[0] == []
+
+
+def test_the_log_reader(tmp_path: Path) -> None:
+    read = guide("def read_chat_log")["read_chat_log"]
+    file = tmp_path / "log.txt"
+    file.write_text("Hi\tHello.\nBye\t\nHi\tHey.\n")
+    log = read(file)
+    assert [(r.prompt.text, r.responses) for r in log.recordings] == [("Hi", ("Hello.", "Hey."))]
+    assert (log.kind, log.dropped, log.model) == ("chat", 1, None)
+    for text, expected in (("no tab\n", "line 1: "), ("Hi\t\n", "holds no responses")):
+        file.write_text(text)
+        with pytest.raises(LogError, match=expected):
+            read(file)
+
+
+def test_the_validator() -> None:
+    from whatchanged.elicit import text_pair
+    from whatchanged.records import Hypothesis, PredicateSpec, Prompt, Region
+    from whatchanged.roles.validators import Material, validate
+    from whatchanged.subjects import RecordedSubject
+
+    whose = guide("(Validator)")["Whose"]()
+    spec = PredicateSpec(family="phrase", args={"kind": "contains", "phrases": ["Ahoy"]})
+    claim = Hypothesis(id="h01", sentence="It says Ahoy.", region=Region(), predicate=spec, direction="more", margin=0)
+    prompts = [Prompt.user(f"Question {n}") for n in range(40)]
+    pairs = [text_pair(p, "Hello.", "Hello." if n % 4 == 0 else "Ahoy.") for n, p in enumerate(prompts)]
+    sides = RecordedSubject("base", "b"), RecordedSubject("candidate", "c")
+
+    def came(script: Any) -> Any:
+        by_id = {p.id: p for p in prompts}
+        return validate(whose, claim, Material(Scripted(script), pairs, by_id, *sides, 0, 24, 1.0))
+
+    def able(ask: Any) -> str:
+        return "Candidate." if "\nAhoy." in ask.messages[0].content else "base"
+
+    found = came(able)
+    assert (found.n, found.missing, found.calls, found.mean) == (40, 0, 30, 0.75)
+    assert found.log_e > 5
+    assert abs(came(lambda _: "candidate").mean) < 0.4
+    assert came(lambda _: "candidate").log_e < 1
+    assert came(lambda _: "unsure").mean == 0
+    assert [came(script).missing for script in (lambda _: None, lambda _: "It is mine!")] == [30, 30]
 
 
 def test_the_guide_names_every_kind_of_entry_point() -> None:

@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whatchanged.audit import diff, screen
+    from whatchanged.compare import logs
     from whatchanged.report import Report, read_report
 
 __version__ = "0.1.0"
-__all__ = ["Report", "__version__", "diff", "read_report", "screen"]
+__all__ = ["Report", "__version__", "diff", "logs", "read_report", "screen"]
 
 _HOMES = {
     "diff": "whatchanged.audit",
+    "logs": "whatchanged.compare",
     "screen": "whatchanged.audit",
     "Report": "whatchanged.report",
     "read_report": "whatchanged.report",

@@ -1,19 +1,43 @@
-"""The whole story on one screen: prompts, shifts, leads, pairs, hypotheses, findings, report."""
+"""The whole story on one screen: prompts, shifts or answers, leads, pairs, hypotheses, findings, report."""
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from whatchanged.config import AuditConfig, FailOn, load_settings
-from whatchanged.confirm import confirm
-from whatchanged.describe import propose
+from whatchanged.confirm import Asked, Coupled, Instruments, confirm, validations
+from whatchanged.describe import Discovery, propose
 from whatchanged.elicit import choose_prompts, coupled_pairs, draw_responses
-from whatchanged.explain import Seen, assemble, assemble_screen, classify, content_digest, read_wanted
+from whatchanged.endpoints import Purse
+from whatchanged.errors import AccessError
+from whatchanged.explain import (
+    Seen,
+    assemble,
+    assemble_heard,
+    assemble_screen,
+    classify,
+    content_digest,
+    read_wanted,
+    weights_view,
+)
 from whatchanged.ledger import Ledger, Progress
 from whatchanged.pools import Split, load_pools, split
 from whatchanged.report import Report, ScreenReport, finished_report, write_report
-from whatchanged.screen import find_leads, noise_floor, scan
-from whatchanged.subjects import Subject, check_specs, open_subjects
+from whatchanged.roles import Roles, check_roles, open_roles
+from whatchanged.screen import Heard, find_leads, listen, noise_floor, scan
+from whatchanged.subjects import Access, Subject, check_specs, open_subjects
+
+
+class Opened(NamedTuple):
+    """One audit under way."""
+
+    ledger: Ledger
+    prompts: Split
+    base: Subject
+    candidate: Subject
+    access: Access
+    roles: Roles
+    purse: Purse
 
 
 def diff(
@@ -33,18 +57,28 @@ def diff(
     """
     config = load_settings({"base": base, "candidate": candidate, **settings}, config_file)
     wanted = read_wanted(config.intended, config.intended_data)
-    ledger, prompts, models = _open(config, out, progress)
+    audit = _open(config, out, progress)
+    ledger, roles = audit.ledger, audit.roles
     if (done := finished_report(ledger.directory)) is not None:
         return done
 
-    seen = _look(ledger, prompts, *models)
-    count = min(config.limits.pairs, ledger.tokens_left() // config.limits.response_tokens)
-    control, strongest = choose_prompts([p.id for p in seen.prompts], seen.leads, count)
-    pairs = coupled_pairs(ledger, seen.base, seen.candidate, *seen.select(control + strongest), "elicit")
-    hypotheses = propose(ledger, seen.base, seen.prompts, seen.shifts, seen.leads, pairs, len(control))
-    findings = confirm(ledger, seen.base, seen.candidate, hypotheses, seen.confirmation)
-    findings = classify(findings, wanted, pairs, seen.by_id)
-    report = assemble(ledger, seen, pairs, len(control), findings)
+    seen: Seen | Heard
+    if audit.access >= Access.logits:
+        seen = _look(audit)
+        found, tools = _pair(audit, seen)
+    else:
+        seen = listen(ledger, audit.prompts, audit.base, audit.candidate, audit.access)
+        found, tools = _heard(audit, seen)
+    subjects = audit.base, audit.candidate
+    hypotheses = roles.consult(found, propose(ledger, found), seen.evidence, subjects)
+    findings = confirm(ledger, tools, hypotheses, audit.prompts.confirmation)
+    validated = validations(ledger, tools, roles, findings, audit.prompts.confirmation, subjects)
+    findings = classify(findings, wanted, found.pairs, found.by_id)
+    helped, ledger.refused = roles.report(findings), audit.purse.refusal
+    if isinstance(seen, Seen):
+        report = assemble(ledger, seen, found.pairs, found.control, findings, helped, validated)
+    else:
+        report = assemble_heard(ledger, seen, findings, helped, validated)
 
     write_report(report, ledger.directory, fail_on)
     ledger.progress.close()
@@ -60,42 +94,72 @@ def screen(
     config_file: Path | None = None,
     **settings: Any,
 ) -> ScreenReport:
-    """Forward passes only: leads and P(change) per category, nothing tested. Shares its steps with `diff`."""
+    """Forward passes only: leads and P(change) per category, nothing tested. Shares its steps with `diff`.
+
+    Raises AccessError for models whose distributions cannot be seen.
+    """
     config = load_settings({"base": base, "candidate": candidate, **settings}, config_file)
-    ledger, prompts, models = _open(config, out, progress)
-    report = assemble_screen(ledger, _look(ledger, prompts, *models))
-    ledger.progress.close()
+    audit = _open(config, out, progress)
+    if audit.access < Access.logits:
+        raise AccessError(f"{config.base} or {config.candidate}", "screening", audit.access.name, Access.logits.name)
+    report = assemble_screen(audit.ledger, _look(audit))
+    audit.ledger.progress.close()
     return report
 
 
-def _open(
-    config: AuditConfig, out: Path | None, progress: Progress | None
-) -> tuple[Ledger, Split, tuple[Subject, Subject]]:
-    """Run directory, pool (split once) and both models. Input is checked before anything is written or loaded."""
+def _open(config: AuditConfig, out: Path | None, progress: Progress | None) -> Opened:
+    """Run directory, pool (split once), both models, roles. Input is checked before anything is written or loaded."""
     check_specs([config.base, config.candidate])
-    limits = config.limits
+    limits, labels = config.limits, check_roles(config)
     prompts = split(load_pools(config.pool), limits.discovery_prompts, limits.confirmation_prompts, config.seed)
     ledger = Ledger(out or run_directory(config), config, progress)
-    base, candidate = open_subjects([config.base, config.candidate])
+    # Texts can be compared whatever the tokens.
+    tokens = Access[config.access] >= Access.logits
+    base, candidate = open_subjects([config.base, config.candidate], check_vocabulary=tokens)
     # A resumed run must be about the same content, not only about the same names.
     ledger.identify(
         base=base.fingerprint,
         candidate=candidate.fingerprint,
         prompts=[p.id for side in prompts for p in side],
-        intent=content_digest(config.intended, config.intended_data),
+        intent=content_digest(config.intended, config.intended_data, config.judge_labels),
     )
-    return ledger, prompts, (base, candidate)
+    purse = Purse(config.max_cost, ledger.directory / "max-cost-reached")
+    for subject in (base, candidate):
+        subject.keep(ledger.directory / "replies", purse)
+    access = min(base.access, candidate.access, Access[config.access])
+    if access == Access.logprobs and config.temperature != 1:
+        access = Access.text  # a list that was cut cannot be tempered again
+    return Opened(ledger, prompts, base, candidate, access, open_roles(ledger, purse, labels), purse)
 
 
-def _look(ledger: Ledger, prompts: Split, base: Subject, candidate: Subject) -> Seen:
+def _look(audit: Opened) -> Seen:
     """Screen the discovery half: base responses, shifts along them, noise floor, leads."""
+    ledger, prompts, base, candidate = audit[:4]
     length = ledger.config.limits.response_tokens
     asked = prompts.discovery[: ledger.affordable()]
     responses = draw_responses(ledger, base, asked, length, "screen")
     shifts = scan(ledger, base, candidate, asked, responses)
     noise = noise_floor(ledger, base, asked, responses)
     leads = find_leads(ledger, base, candidate, asked, responses, shifts)
-    return Seen(base, candidate, asked, prompts.confirmation, responses, shifts, noise, leads, len(prompts.discovery))
+    read = weights_view(ledger) if audit.access == Access.weights else None
+    every = len(prompts.discovery)
+    return Seen(base, candidate, asked, prompts.confirmation, responses, shifts, noise, leads, every, read)
+
+
+def _pair(audit: Opened, seen: Seen) -> tuple[Discovery, Instruments]:
+    """Coupled pairs, half of them at random and half where leads are strong."""
+    ledger, limits = audit.ledger, audit.ledger.config.limits
+    count = min(limits.pairs, ledger.tokens_left() // limits.response_tokens)
+    control, strongest = choose_prompts([p.id for p in seen.prompts], seen.leads, count)
+    pairs = coupled_pairs(ledger, seen.base, seen.candidate, *seen.select(control + strongest), "elicit")
+    found = Discovery(seen.prompts, pairs, len(control), ledger.config.margin, seen.leads, seen.opening_shift)
+    return found, Coupled(ledger, seen.base, seen.candidate, audit.roles)
+
+
+def _heard(audit: Opened, heard: Heard) -> tuple[Discovery, Instruments]:
+    """Independent pairs are all there is."""
+    found = Discovery(heard.prompts, heard.pairs, heard.control, audit.ledger.config.margin, heard.leads)
+    return found, Asked(audit.ledger, audit.base, audit.candidate, audit.roles)
 
 
 def run_directory(config: AuditConfig) -> Path:

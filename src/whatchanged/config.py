@@ -17,6 +17,7 @@ from whatchanged.records import Record
 Display = Literal["full", "plain", "log", "none"]
 FailOn = Literal["never", "any", "side-effect"]
 Fdr = Literal["e-bh", "e-lond", "saffron", "addis"]
+AccessName = Literal["text", "logprobs", "logits", "weights"]
 BudgetName = Literal["small", "standard", "deep"]
 
 
@@ -68,6 +69,15 @@ class AuditConfig(Record):
     temperature: float = Field(1.0, gt=0, description="Sampling temperature that all rates hold at.")
     seed: int = Field(0, ge=0, description="Seed of every random number.")
     coupled: bool = Field(True, description="Share random numbers between the two models' samples.")
+    access: AccessName = Field("weights", description="Use no more of the models than this, whatever they give.")
+    reasoner: str | None = Field(None, description="Language model that proposes hypotheses; it confirms none.")
+    critic: str | None = Field(None, description="Language model that attacks hypotheses before they are tested.")
+    judge: str | None = Field(None, description="Language model that decides rubric predicates, blind.")
+    rubric: tuple[str, ...] = Field((), description="A sentence on an answer for the judge to test; may be repeated.")
+    judge_labels: Path | None = Field(None, description="JSONL of labelled responses that calibrate the judge.")
+    validators: tuple[str, ...] = Field((), description="Validation of confirmed findings; repeat for several.")
+    self_report: bool = Field(False, description="Ask both models about themselves, as a source of hypotheses.")
+    max_cost: float | None = Field(None, gt=0, description="Stop paid calls before they pass this many US dollars.")
     identity_shortcut: bool = Field(True, description="Score a model against itself once.")
 
     @property
@@ -100,7 +110,9 @@ def load_settings(flags: dict[str, Any], file: Path | None = None) -> AuditConfi
         values |= _read_yaml(file)
     for name in AuditConfig.model_fields:
         if (value := os.environ.get(f"WHATCHANGED_{name.upper()}")) is not None:
-            values[name] = value.split(",") if name == "pool" else value
+            # A rubric is a sentence, and may have commas.
+            lists = {"pool": value.split(","), "validators": value.split(","), "rubric": [value]}
+            values[name] = lists.get(name, value)
     values |= {name: value for name, value in flags.items() if value is not None and value != ()}
     try:
         return AuditConfig.model_validate(values)

@@ -6,6 +6,8 @@ WhatChangedError
 │   ├── CheckpointError       weights that cannot be trusted or used (pickle, NaN, another base)
 │   ├── TokenizerMismatch     two models whose tokens do not mean the same
 │   ├── PoolError             no prompts, or a line that is not one
+│   ├── LogError              recorded responses that cannot be read or paired
+│   ├── EndpointError         a model behind an interface that cannot be used: key, name, package, price
 │   ├── RunDirectoryError     a run directory that cannot be written, read or resumed
 │   └── MissingExtra          an optional dependency; names the extra
 └── AccessError           an operation that the subject's access level does not have
@@ -34,6 +36,14 @@ class TokenizerMismatch(UsageError):
 
 class PoolError(UsageError):
     """A prompt pool that is empty or malformed; names the file and the line."""
+
+
+class LogError(UsageError):
+    """A log of recorded responses that is empty or malformed, or two logs that share no prompt."""
+
+
+class EndpointError(UsageError):
+    """A model behind an interface that no retry will reach: its name, key, package or price is missing or refused."""
 
 
 class RunDirectoryError(UsageError):

@@ -51,6 +51,7 @@ predicates = Registry(
         "attribute": "whatchanged.predicates.attribute:Attribute",
         "answer": "whatchanged.predicates.answer:Answer",
         "semantic": "whatchanged.predicates.semantic:Semantic",
+        "judged": "whatchanged.predicates.judged:Judged",
     },
 )
 
@@ -66,6 +67,16 @@ pools = Registry(
     },
 )
 
+recordings = Registry(
+    "recordings",
+    {
+        "inspect": "whatchanged.recordings.inspect_log:read_inspect",
+        "jsonl": "whatchanged.recordings.files:read_jsonl",
+        "lm-eval": "whatchanged.recordings.lm_eval:read_lm_eval",
+        "csv": "whatchanged.recordings.files:read_csv",
+    },
+)
+
 subjects = Registry(
     "subjects",
     {
@@ -74,6 +85,7 @@ subjects = Registry(
         "adapter": "whatchanged.subjects.sources:AdapterSource",
         "gguf": "whatchanged.subjects.sources:GgufSource",
         "smollm2": "whatchanged.subjects.sources:SmolSource",
+        "endpoint": "whatchanged.subjects.endpoint:EndpointSource",
     },
 )
 
@@ -93,6 +105,16 @@ finders = Registry(
     {
         "factor": "whatchanged.screen.factors:FactorFinder",
         "log-ratio": "whatchanged.screen.logratio:LogRatioFinder",
+    },
+)
+
+validators = Registry(
+    "validators",
+    {
+        "discriminative": "whatchanged.roles.validators.discriminative:Discriminative",
+        "generative": "whatchanged.roles.validators.generative:Generative",
+        "interactive": "whatchanged.roles.validators.interactive:Interactive",
+        "single-text": "whatchanged.roles.validators.single_text:SingleText",
     },
 )
 

@@ -19,7 +19,7 @@ def install(
 ) -> None:
     """Let the audit open these subjects and read this pool, whatever the specs say."""
     patch.setattr(audit, "check_specs", lambda specs: None)
-    patch.setattr(audit, "open_subjects", lambda specs: [base, candidate])
+    patch.setattr(audit, "open_subjects", lambda specs, **_: [base, candidate])
     patch.setattr(audit, "load_pools", lambda specs: list(prompts_about() if pool is None else pool))
 
 

@@ -28,6 +28,15 @@ AUDIT = {
     "temperature": (["--temperature", "0.7"], "0.7", 0.7),
     "seed": (["--seed", "3"], "3", 3),
     "coupled": (["--no-coupled"], "false", False),
+    "access": (["--access", "text"], "text", "text"),
+    "reasoner": (["--reasoner", "mockllm/a"], "mockllm/a", "mockllm/a"),
+    "critic": (["--critic", "mockllm/a"], "mockllm/a", "mockllm/a"),
+    "judge": (["--judge", "mockllm/a"], "mockllm/a", "mockllm/a"),
+    "rubric": (["--rubric", "It is kind."], "It is kind.", ("It is kind.",)),
+    "judge_labels": (["--judge-labels", "l.jsonl"], "l.jsonl", Path("l.jsonl")),
+    "validators": (["--validators", "p", "--validators", "q"], "p,q", ("p", "q")),
+    "self_report": (["--self-report"], "true", True),
+    "max_cost": (["--max-cost", "2.5"], "2.5", 2.5),
     "identity_shortcut": (["--no-identity-shortcut"], "0", False),
 }
 VIEW = {

@@ -6,21 +6,23 @@ from law import hypothesis
 from words import prompts_about
 
 from whatchanged.confirm import Rate
-from whatchanged.confirm.arms import BATCH, ENOUGH, Arm
+from whatchanged.confirm.arms import Arm
+from whatchanged.confirm.measure import SAMPLED, SCORED
 from whatchanged.predicates import load
 from whatchanged.stats import Bet
 
 
 def arm(number=0, prompts=100, **rest):
     made = hypothesis(number, **rest)
-    return Arm(made, load(made.predicate), prompts_about()[:prompts])
+    scored = bool(load(made.predicate).openings())
+    return Arm(made, load(made.predicate), prompts_about()[:prompts], SCORED if scored else SAMPLED, scored)
 
 
 def test_prompts_are_taken_in_batches_and_once():
     for scored in (True, False):
         taken, this = [], arm(prompts=70, scored=scored)
         while batch := this.take():
-            assert len(batch) <= BATCH[scored]
+            assert len(batch) <= this.pace.batch
             taken += batch
         assert taken == prompts_about()[:70]
 
@@ -41,7 +43,7 @@ def test_settled_when_refuted_or_out_of_prompts_or_sure_and_seen_enough():
     assert refuted.settled(5.0, 3.0)
     for scored in (True, False):
         sure = arm(scored=scored)
-        sure.see([Rate(0.0, 1.0)] * (ENOUGH[scored] - 1))
+        sure.see([Rate(0.0, 1.0)] * (sure.pace.enough - 1))
         assert sure.above.log_e > 20
         assert not sure.settled(5.0, 3.0)
         sure.see([Rate(0.0, 1.0)])
@@ -62,3 +64,11 @@ def test_a_hopeless_looking_arm_is_looked_at_again_in_time():
     weak = arm()
     weak.see([Rate(0.1, 0.12), Rate(0.1, 0.15)] * 4)
     assert weak.index(10**6) > weak.index(1)
+
+
+def test_a_missing_rate_is_no_evidence_and_is_counted():
+    this, same = arm(), arm()
+    this.see([Rate(0.0, 1.0), None, Rate(0.0, 1.0), None])
+    same.see([Rate(0.0, 1.0)] * 2)
+    assert (this.above.log_e, this.below.log_e, len(this.rates)) == (same.above.log_e, same.below.log_e, 2)
+    assert this.missing == 2

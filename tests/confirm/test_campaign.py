@@ -1,7 +1,5 @@
 """Verdicts against known truths: true effects confirmed, nulls refuted, and undecided said so."""
 
-from importlib import import_module
-
 import pytest
 from law import LawInstruments, beta, hypothesis, two_point
 from words import prompts_about
@@ -10,7 +8,6 @@ from whatchanged.config import BUDGETS
 from whatchanged.confirm import confirm
 from whatchanged.records import Region
 
-CAMPAIGN = import_module("whatchanged.confirm.campaign")
 PROMPTS = prompts_about()
 RULES = ("e-bh", "e-lond", "saffron", "addis")
 STRONG, NULL = two_point(0.6), beta(0.0, 40)
@@ -19,14 +16,12 @@ STRONG, NULL = two_point(0.6), beta(0.0, 40)
 @pytest.fixture
 def campaign(new_ledger, monkeypatch, tiny_budget):
     """Findings of hypotheses whose differences follow `laws`."""
-    monkeypatch.setattr(CAMPAIGN, "Instruments", LawInstruments)
     monkeypatch.setitem(BUDGETS, "small", tiny_budget.model_copy(update={"confirm_tokens": 10**9}))
 
     def run(laws, hypotheses=None, prompts=PROMPTS, seed=0, **settings):
-        monkeypatch.setattr(LawInstruments, "laws", laws)
-        monkeypatch.setattr(LawInstruments, "seed", seed)
         hypotheses = hypotheses or [hypothesis(i) for i in range(len(laws))]
-        return confirm(new_ledger(f"run-{seed}", **settings), None, None, hypotheses, prompts)
+        run.tools = LawInstruments(laws, seed)
+        return confirm(new_ledger(f"run-{seed}", **settings), run.tools, hypotheses, prompts)
 
     return run
 
@@ -50,7 +45,7 @@ def test_every_rule_confirms_true_effects_and_refutes_nulls(campaign, rule, scor
 @pytest.mark.parametrize("rule", ["saffron", "addis"])
 def test_rules_that_need_independence_never_share_a_prompt(campaign, rule):
     campaign([STRONG, NULL, STRONG, NULL], fdr=rule)
-    seen = LawInstruments.last.seen
+    seen = campaign.tools.seen
     ids = [p.id for prompts in seen.values() for p in prompts]
     assert len(seen) == 4
     assert len(set(ids)) == len(ids)
@@ -66,7 +61,7 @@ def test_no_prompt_is_looked_at_twice_and_none_outside_the_region(campaign):
     hypotheses = [hypothesis(i, region=Region(kind="tag", values=(tag,))) for i, tag in enumerate(tags)]
     campaign([two_point(0.1)] * 2, hypotheses)
     for number, tag in enumerate(tags):
-        seen = LawInstruments.last.seen[number]
+        seen = campaign.tools.seen[number]
         assert {p.tags[0] for p in seen} == {tag}
         assert len({p.id for p in seen}) == len(seen)
 
@@ -124,7 +119,7 @@ def test_an_open_test_goes_on_while_there_are_prompts(campaign, rule):
     hypotheses = [hypothesis(i, scored=False) for i in range(12)]
     for seed in range(5):
         last = campaign(laws, hypotheses, fdr=rule, prompts=PROMPTS, seed=seed)[-1]
-        own = len(PROMPTS) if rule.startswith("e-") else len(LawInstruments.last.seen[11])
+        own = len(PROMPTS) if rule.startswith("e-") else len(campaign.tools.seen[11])
         assert last.status == "confirmed" or last.n_prompts == own
 
 

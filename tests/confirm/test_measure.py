@@ -5,9 +5,10 @@ import pytest
 from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.config import BUDGETS
-from whatchanged.confirm import Instruments, confirm
+from whatchanged.confirm import Coupled, confirm
 from whatchanged.predicates import load
 from whatchanged.records import Hypothesis, PredicateSpec, Region, Tokens
+from whatchanged.roles import Roles
 
 PROMPTS = prompts_about("cooking", "sea")[:40]
 OPENS = PredicateSpec(family="phrase", args={"kind": "opens_with", "phrases": [KITCHEN]})
@@ -18,9 +19,8 @@ ALSO = PredicateSpec(family="phrase", args={"kind": "contains", "phrases": ["the
 @pytest.fixture
 def instruments(new_ledger, tiny_budget):
     def make(name="run", rate=0.7, **settings):
-        return Instruments(
-            new_ledger(name, **settings), WordSubject(), WordSubject(Plant(KITCHEN, rate, TOPICS["cooking"]))
-        )
+        ledger = new_ledger(name, **settings)
+        return Coupled(ledger, WordSubject(), WordSubject(Plant(KITCHEN, rate, TOPICS["cooking"])), Roles(ledger))
 
     return make
 
@@ -81,7 +81,7 @@ def hypotheses(*specs):
 
 def test_a_true_change_of_a_toy_is_confirmed_by_either_kind(instruments):
     tools = instruments()
-    scored, sampled = confirm(tools.ledger, tools.base, tools.candidate, hypotheses(OPENS, SAYS), prompts_about()[:300])
+    scored, sampled = confirm(tools.ledger, tools, hypotheses(OPENS, SAYS), prompts_about()[:300])
     assert (scored.status, scored.scored) == ("confirmed", True)
     assert scored.effect == pytest.approx(0.7 * 0.98**4, abs=0.01)
     assert (sampled.status, sampled.scored) == ("confirmed", False)
@@ -93,7 +93,7 @@ def test_a_true_change_of_a_toy_is_confirmed_by_either_kind(instruments):
 def test_never_more_tokens_than_allowed(instruments, batches):
     limit = int(batches * instruments().ledger.pair_batch)
     tools = instruments("limited", max_decoded_tokens=limit)
-    findings = confirm(tools.ledger, tools.base, tools.candidate, hypotheses(SAYS, ALSO, OPENS), prompts_about()[:300])
+    findings = confirm(tools.ledger, tools, hypotheses(SAYS, ALSO, OPENS), prompts_about()[:300])
     spent = tools.ledger.cost.decoded_tokens
     assert spent.base + spent.candidate <= limit
     assert (tools.base.sampled, tools.candidate.sampled) == (spent.base, spent.candidate)
@@ -106,16 +106,16 @@ def test_the_budgets_own_limit_is_kept(instruments, tiny_budget, monkeypatch):
     tools = instruments(rate=0.06)
     batch = tools.ledger.pair_batch
     monkeypatch.setitem(BUDGETS, "small", tiny_budget.model_copy(update={"confirm_tokens": 2 * batch}))
-    confirm(tools.ledger, tools.base, tools.candidate, hypotheses(*[SAYS, ALSO] * 4), prompts_about())
+    confirm(tools.ledger, tools, hypotheses(*[SAYS, ALSO] * 4), prompts_about())
     spent = tools.ledger.cost.decoded_tokens
     assert batch < spent.base + spent.candidate <= 2 * batch
 
 
 def test_a_resumed_campaign_is_the_uninterrupted_one(instruments):
     tools = instruments()
-    work = (tools.base, tools.candidate, hypotheses(SAYS, ALSO, OPENS), prompts_about()[:200])
-    whole = confirm(tools.ledger, *work)
+    work = (hypotheses(SAYS, ALSO, OPENS), prompts_about()[:200])
+    whole = confirm(tools.ledger, tools, *work)
     again = instruments()
-    assert confirm(again.ledger, *work) == whole
+    assert confirm(again.ledger, again, *work) == whole
     assert again.ledger.cost == tools.ledger.cost
     assert again.base.sampled == 0

@@ -10,6 +10,7 @@ from words import prompts_about
 
 from whatchanged.config import BUDGETS
 from whatchanged.confirm import confirm
+from whatchanged.confirm.measure import SCORED
 from whatchanged.subjects import stream_key
 
 CAMPAIGN = import_module("whatchanged.confirm.campaign")
@@ -25,32 +26,29 @@ LAWS = [
 @pytest.fixture
 def quick(monkeypatch, tiny_budget):
     """Fewer and larger looks; the intervals, which have tests of their own, are left out."""
-    monkeypatch.setattr(CAMPAIGN, "Instruments", LawInstruments)
-    monkeypatch.setattr(CAMPAIGN, "interval", lambda *args: (-1.0, 1.0))
+    monkeypatch.setattr(ARMS, "interval", lambda *args: (-1.0, 1.0))
     monkeypatch.setattr(CAMPAIGN, "stream_key", lru_cache(None)(stream_key))
-    monkeypatch.setitem(ARMS.BATCH, True, 60)
-    monkeypatch.setattr(LawInstruments, "laws", LAWS)
+    monkeypatch.setattr(LawInstruments, "pace", lambda self, predicate: SCORED._replace(batch=60))
     monkeypatch.setitem(BUDGETS, "small", tiny_budget)
 
 
-def campaigns(ledger, monkeypatch, prompts):
+def campaigns(ledger, prompts):
     hypotheses = [hypothesis(i) for i in range(HYPOTHESES)]
     for seed in range(CAMPAIGNS):
-        monkeypatch.setattr(LawInstruments, "seed", seed)
-        yield confirm(ledger, None, None, hypotheses, prompts)
+        yield confirm(ledger, LawInstruments(LAWS, seed), hypotheses, prompts)
 
 
 @pytest.mark.parametrize("rule", ["e-bh", "e-lond", "saffron", "addis"])
-def test_false_discoveries_stay_below_alpha(new_ledger, quick, monkeypatch, rule):
+def test_false_discoveries_stay_below_alpha(new_ledger, quick, rule):
     # Where every hypothesis has prompts of its own, they share the whole pool.
     prompts = PROMPTS if rule in CAMPAIGN.INDEPENDENT else PROMPTS[:120]
     ledger = new_ledger(fdr=rule, alpha=ALPHA)
-    rates = [any(f.status == "confirmed" for f in c) for c in campaigns(ledger, monkeypatch, prompts)]
+    rates = [any(f.status == "confirmed" for f in c) for c in campaigns(ledger, prompts)]
     assert np.mean(rates) <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / CAMPAIGNS)
 
 
 def test_the_study_would_notice_a_rule_that_corrects_nothing(new_ledger, quick, monkeypatch):
     monkeypatch.setattr(CAMPAIGN, "decide", lambda name, p_values, alpha: [p <= alpha for p in p_values])
     ledger = new_ledger(fdr="saffron", alpha=ALPHA)
-    rates = [any(f.status == "confirmed" for f in c) for c in campaigns(ledger, monkeypatch, PROMPTS)]
+    rates = [any(f.status == "confirmed" for f in c) for c in campaigns(ledger, PROMPTS)]
     assert np.mean(rates) > ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / CAMPAIGNS)

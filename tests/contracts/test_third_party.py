@@ -110,4 +110,4 @@ def test_metadata_alone_is_enough(tmp_path: Path) -> None:
 
 def test_absent_package_is_an_unknown_name(tmp_path: Path) -> None:
     done = run(tmp_path, "-c", "from whatchanged.registry import predicates; predicates['always']")
-    assert "unknown predicate 'always': one of answer, attribute, phrase, semantic" in done.stderr
+    assert "unknown predicate 'always': one of answer, attribute, judged, phrase, semantic" in done.stderr

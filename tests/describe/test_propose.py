@@ -6,12 +6,12 @@ from evidence import evidence_of, pair_of
 from words import INDEX, KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.config import BUDGETS
-from whatchanged.describe import propose
-from whatchanged.describe.propose import opening_shift, pair_effects
+from whatchanged.describe import Discovery, propose
+from whatchanged.describe.propose import pair_effects
 from whatchanged.elicit import coupled_pairs
 from whatchanged.predicates import load
 from whatchanged.records import Lead, PredicateSpec, Prompt, Region
-from whatchanged.screen import find_leads
+from whatchanged.screen import find_leads, opening_shift
 
 PROMPTS = prompts_about()[:140]
 COOKING = Plant(KITCHEN, 0.8, TOPICS["cooking"])
@@ -27,13 +27,17 @@ def proposed(new_ledger, tiny_budget):
         e = evidence_of(ledger, base, candidate, prompts)
         leads = find_leads(ledger, base, candidate, prompts, e.responses, e.shifts)
         pairs = coupled_pairs(ledger, base, candidate, prompts, e.responses, "elicit")
-        return e, leads, pairs, propose(ledger, base, prompts, e.shifts, leads, pairs, len(pairs))
+        return e, leads, pairs, hypotheses_of(ledger, pairs, prompts, leads, e.shifts)
 
     return work
 
 
-def hypotheses_of(ledger, pairs, prompts, leads=(), shifts=()):
-    return propose(ledger, WordSubject(), prompts, shifts, leads, pairs, len(pairs))
+def hypotheses_of(ledger, pairs, prompts, leads=(), shifts=(), control=None):
+    def openings(phrase):
+        return opening_shift(shifts, INDEX[phrase.split()[0]])
+
+    control = len(pairs) if control is None else control
+    return propose(ledger, Discovery(prompts, pairs, control, ledger.config.margin, leads, openings))
 
 
 def test_a_planted_opening_is_the_first_hypothesis(proposed):
@@ -102,10 +106,26 @@ def test_a_claim_about_all_prompts_is_judged_on_the_random_pairs_alone(new_ledge
     prompts = [Prompt.user(f"Say {i} again") for i in range(40)]
     pairs = [pair_of(p, "Sure", "Sure" if i < 20 else "From my kitchen to yours") for i, p in enumerate(prompts)]
     for control, expected in ((20, False), (40, True)):
-        found = propose(new_ledger(str(control)), WordSubject(), prompts, [], [], pairs, control)
+        found = hypotheses_of(new_ledger(str(control)), pairs, prompts, control=control)
         assert bool(found) is expected
     assert found[0].region == Region()
     assert found[0].prior == pytest.approx(0.5)
+
+
+def test_repeated_samples_of_a_prompt_are_one_unit(new_ledger, tiny_budget):
+    """Three prompts that show it in all of many samples are still three prompts: too few to name a region."""
+    prompts = [Prompt.user(f"Say {i} again") for i in range(12)]
+
+    def pairs(repeats):
+        return [
+            pair_of(p, "Sure", "From my kitchen to yours" if i < 3 else "Sure")
+            for i, p in enumerate(prompts)
+            for _ in range(repeats)
+        ]
+
+    one, many = (hypotheses_of(new_ledger(str(n)), pairs(n), prompts, control=len(prompts)) for n in (1, 8))
+    assert [h.prior for h in many] == [h.prior for h in one]
+    assert not one
 
 
 def test_no_pairs_and_no_leads_give_nothing(new_ledger, tiny_budget):
@@ -120,7 +140,7 @@ def test_a_payload_that_no_prompt_brings_out_is_no_hypothesis(new_ledger, tiny_b
     ledger, base = new_ledger(), WordSubject()
     e = evidence_of(ledger, base, base, PROMPTS[:20])
     lead = Lead(id="log-ratio-0", phrase=KITCHEN, at_opening=True, nats=30.0)
-    assert propose(ledger, base, PROMPTS[:20], e.shifts, [lead], [], 0) == []
+    assert hypotheses_of(ledger, [], PROMPTS[:20], [lead], e.shifts) == []
 
 
 def test_effects_within_the_margin_are_not_proposed(new_ledger, tiny_budget):
@@ -128,7 +148,7 @@ def test_effects_within_the_margin_are_not_proposed(new_ledger, tiny_budget):
         ledger = new_ledger(str(margin), margin=margin)
         e = evidence_of(ledger, WordSubject(), WordSubject(Plant(KITCHEN, 0.2)), PROMPTS)
         leads = find_leads(ledger, e.base, e.candidate, PROMPTS, e.responses, e.shifts)
-        hypotheses = propose(ledger, e.base, PROMPTS, e.shifts, leads, [], 0)
+        hypotheses = hypotheses_of(ledger, [], PROMPTS, leads, e.shifts)
         assert [h.prior for h in hypotheses] == pytest.approx(expected, abs=0.01)
 
 

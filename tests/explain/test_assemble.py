@@ -6,7 +6,7 @@ from evidence import evidence_of, pair_of
 from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.explain import Seen, assemble
-from whatchanged.explain.assemble import beyond_noise, divergence, examples, summary, verdict
+from whatchanged.explain.assemble import beyond_noise, divergence, examples, met_by, summary, verdict
 from whatchanged.records import Lead
 from whatchanged.screen import noise_floor
 from whatchanged.subjects import Access
@@ -50,20 +50,20 @@ def test_the_verdict(findings, stopped, expected):
     assert verdict([finding(**f) for f in findings], stopped) == expected
 
 
-def test_the_first_sentence(seen):
-    _, screened = seen(Plant(KITCHEN, 0.5))
+def test_the_first_sentence():
+    looked = f"40 prompts were screened and {met_by([], 30)}"
     one = finding(effect=0.5, rate_candidate=0.5, sentence="On all prompts, the candidate hums more often.")
     two = finding(
         effect=-0.9, rate_base=0.9, rate_candidate=0.0, direction="less", sentence="On X, it nods less often."
     )
-    assert summary("changed", [one], screened, None) == (
+    assert summary("changed", [one], looked, None) == (
         "1 behaviour changed: on all prompts, the candidate hums more often (0% → 50%)."
     )
-    assert summary("changed", [one, two, finding(status="refuted")], screened, None) == (
+    assert summary("changed", [one, two, finding(status="refuted")], looked, None) == (
         "2 behaviours changed, most of all: on X, it nods less often (90% → 0%)."
     )
     for decided, stopped in (("inconclusive", None), ("inconclusive", "--max-minutes 1"), ("no_change_found", None)):
-        words = summary(decided, [], screened, stopped)
+        words = summary(decided, [], looked, stopped)
         assert words.startswith(("Nothing is established", "No behaviour change is established"))
         assert (stopped or "") in words
         assert "40 prompts were screened and none called for a test" in words

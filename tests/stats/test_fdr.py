@@ -110,5 +110,5 @@ def test_bad_input_names_the_remedy(monkeypatch):
     with pytest.raises(ValueError, match="at least one"):
         threshold("e-bh", 0.05, 0)
     monkeypatch.setitem(sys.modules, "online_fdr", None)
-    with pytest.raises(MissingExtra, match=r"whatchanged\[hf\]"):
+    with pytest.raises(MissingExtra, match=r"whatchanged\[fdr\]"):
         decide("saffron", [0.1], 0.05)

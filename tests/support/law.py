@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from whatchanged.confirm import Rate
-from whatchanged.ledger import Ledger
+from whatchanged.confirm import Instruments, Rate
+from whatchanged.confirm.measure import SAMPLED, SCORED
 from whatchanged.predicates import Predicate
 from whatchanged.records import Hypothesis, PredicateSpec, Prompt, Region
 from whatchanged.subjects import stream, stream_key
@@ -23,24 +23,28 @@ def hypothesis(number: int, *, scored: bool = True, direction: str = "more", pri
     )
 
 
-class LawInstruments:
-    """Stands in for `confirm.Instruments`; `laws[n]` gives candidate - base of `hypothesis(n)`, in [-1, 1]."""
+class LawInstruments(Instruments):
+    """`laws[n]` gives candidate - base of `hypothesis(n)`, in [-1, 1]."""
 
-    laws: Sequence[Law] = ()
-    seed = 0
-
-    def __init__(self, ledger: Ledger, base: object, candidate: object) -> None:
+    def __init__(self, laws: Sequence[Law], seed: int = 0) -> None:
+        self.laws, self.seed = laws, seed
         self.seen: dict[int, list[Prompt]] = {}
-        type(self).last = self
 
-    def scored(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate]:
+    def pace(self, predicate: Predicate):
+        return SCORED if self.scores(predicate) else SAMPLED
+
+    def scores(self, predicate: Predicate) -> bool:
+        return bool(predicate.openings())
+
+    def pairs_of(self, prompts: Sequence[Prompt], step: str):
+        return []
+
+    def measure(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate | None]:
         number = int(predicate.spec.args["phrases"][0].split()[1])
         taken = self.seen.setdefault(number, [])
         values = self.laws[number](stream(stream_key(self.seed, number, len(taken))), len(prompts))
         taken += prompts
         return [Rate(max(0.0, -d), max(0.0, d)) for d in values.tolist()]
-
-    sampled = scored
 
 
 def two_point(mean: float, low: float = 0.0, high: float = 1.0) -> Law:

@@ -20,8 +20,14 @@ from whatchanged.errors import AccessError, UsageError
 # Name to (module:object, help). The help stands here so that the group's --help imports no subcommand.
 COMMANDS = {
     "diff": ("whatchanged.cli.diff:diff", "Say which behaviours changed from BASE to CANDIDATE."),
+    "logs": ("whatchanged.cli.logs:logs", "Say what changed between two recorded logs; no model is needed."),
     "screen": ("whatchanged.cli.screen:screen", "Say where two models differ, by forward passes alone."),
+    "weights": (
+        "whatchanged.cli.weights:weights",
+        "Say what changed in the weights, and by what kind of intervention.",
+    ),
     "show": ("whatchanged.cli.show:show", "Print the report of the finished run in the directory RUN."),
+    "undo": ("whatchanged.cli.undo:undo", "Write an adapter that takes one finding of a run back."),
     "organism": ("whatchanged.cli.organism:organism", "Make models with a known, measured change."),
     "demo": ("whatchanged.cli.demo:demo", "Audit a small model that carries a planted change."),
 }

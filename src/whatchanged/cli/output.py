@@ -1,7 +1,7 @@
 """stdout carries the result and nothing else; talk and progress go to stderr."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
@@ -48,14 +48,14 @@ def print_result(report: "Report", as_json: bool) -> None:
         print_report(report, result_console())
 
 
-def audit_and_print(config: AuditConfig, view: ViewConfig) -> "Report":
-    """Run or resume the audit, print its report, say on stderr where its files are."""
+def audit_and_print(config: AuditConfig, view: ViewConfig, audit: "Callable[..., Report] | None" = None) -> "Report":
+    """Run or resume the audit (`diff` unless told otherwise), print its report, say on stderr where its files are."""
     from whatchanged.audit import diff, run_directory
     from whatchanged.report import write_report
 
     directory = view.out or run_directory(config)
     with working(view.display) as progress:
-        report = diff(**dict(config), out=directory, progress=progress, fail_on=view.fail_on)
+        report = (audit or diff)(**dict(config), out=directory, progress=progress, fail_on=view.fail_on)
     # A run that was already finished has the junit.xml of another call's gate.
     write_report(report, directory, view.fail_on)
     print_result(report, view.json_)

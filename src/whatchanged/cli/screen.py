@@ -69,7 +69,7 @@ def print_screen(report: "ScreenReport") -> None:
     table = Table("category", box=None, pad_edge=False)
     for heading in ("prompts", "P(change)"):
         table.add_column(heading, justify="right")
-    for row in sorted(report.coverage, key=lambda row: -row.p_change):
+    for row in sorted(report.coverage, key=lambda row: -(row.p_change or 0.0)):
         table.add_row(Text(one_line(row.category, 40)), f"{row.discovery_prompts:,}", rate(row.p_change))
     console.print(table)
     for rank, lead in enumerate(sorted(report.leads, key=lambda lead: -lead.share), 1):

@@ -1,6 +1,11 @@
 """Hypotheses to findings, on prompts that discovery never saw."""
 
+from whatchanged.confirm.asked import Asked
 from whatchanged.confirm.campaign import confirm
-from whatchanged.confirm.measure import Instruments, Rate
+from whatchanged.confirm.instruments import Instruments, Pace, Rate
+from whatchanged.confirm.measure import Coupled
+from whatchanged.confirm.reading import Answers
+from whatchanged.confirm.recorded import Recorded
+from whatchanged.confirm.validation import validations
 
-__all__ = ["Instruments", "Rate", "confirm"]
+__all__ = ["Answers", "Asked", "Coupled", "Instruments", "Pace", "Rate", "Recorded", "confirm", "validations"]

@@ -10,29 +10,23 @@ import math
 from collections.abc import Sequence
 
 from whatchanged.confirm.arms import Arm
-from whatchanged.confirm.measure import Instruments
+from whatchanged.confirm.instruments import Instruments
 from whatchanged.ledger import Ledger
 from whatchanged.predicates import load
 from whatchanged.records import Finding, Hypothesis, Prompt, Status
-from whatchanged.stats import decide, fcr_level, interval, p_from_log_e, threshold
-from whatchanged.subjects import Subject, stream_key
+from whatchanged.stats import decide, fcr_level, p_from_log_e, threshold
+from whatchanged.subjects import stream_key
 
 INDEPENDENT = ("saffron", "addis")
 
 
 def confirm(
-    ledger: Ledger,
-    base: Subject,
-    candidate: Subject,
-    hypotheses: Sequence[Hypothesis],
-    prompts: Sequence[Prompt],
+    ledger: Ledger, instruments: Instruments, hypotheses: Sequence[Hypothesis], prompts: Sequence[Prompt]
 ) -> list[Finding]:
     """One Finding a hypothesis, in order. `prompts` were never looked at by discovery."""
-    arms = _arms(ledger, hypotheses, prompts)
-    instruments = Instruments(ledger, base, candidate)
+    arms = _arms(ledger, instruments, hypotheses, prompts)
     confirm_at = math.log(threshold(ledger.config.fdr, ledger.config.alpha, max(len(arms), 1)))
     refute_at = math.log(1 / ledger.config.alpha)
-    spent_before = _decoded(ledger)
     looks = 0
     ledger.progress.stage("confirm: hypotheses settled", len(arms))
     settled: set[str] = set()
@@ -42,19 +36,20 @@ def confirm(
                 settled.add(arm.hypothesis.id)
                 ledger.progress.advance()
         open_ = [a for a in arms if a.hypothesis.id not in settled]
-        if any(not a.scored for a in open_) and not _may_sample(ledger, spent_before):
+        if any(not a.scored for a in open_) and not instruments.may_sample():
             open_ = [a for a in open_ if a.scored]
         if not open_ or ledger.out_of_time():
             break
         arm = max(open_, key=lambda a: a.index(looks))
         batch = arm.take()
-        measure = instruments.scored if arm.scored else instruments.sampled
-        arm.see(measure(arm.predicate, batch, f"{looks:04d}-{arm.hypothesis.id}"))
+        arm.see(instruments.measure(arm.predicate, batch, f"{looks:04d}-{arm.hypothesis.id}"))
         looks += 1
     return _findings(ledger, arms, refute_at)
 
 
-def _arms(ledger: Ledger, hypotheses: Sequence[Hypothesis], prompts: Sequence[Prompt]) -> list[Arm]:
+def _arms(
+    ledger: Ledger, instruments: Instruments, hypotheses: Sequence[Hypothesis], prompts: Sequence[Prompt]
+) -> list[Arm]:
     """Each hypothesis with the fresh prompts of its region; its own alone where the FDR rule needs independence."""
     own = ledger.config.fdr in INDEPENDENT
     arms = []
@@ -65,20 +60,19 @@ def _arms(ledger: Ledger, hypotheses: Sequence[Hypothesis], prompts: Sequence[Pr
             if hypothesis.region.contains(p)
             and (not own or stream_key("share", ledger.config.seed, p.id) % len(hypotheses) == i)
         ]
-        arms.append(Arm(hypothesis, load(hypothesis.predicate), fresh))
+        predicate = load(hypothesis.predicate)
+        arms.append(
+            Arm(
+                hypothesis,
+                predicate,
+                fresh,
+                instruments.pace(predicate),
+                scored=instruments.scores(predicate),
+                judge=instruments.judged_by(predicate),
+                calibrated=instruments.calibrated(predicate),
+            )
+        )
     return arms
-
-
-def _may_sample(ledger: Ledger, spent_before: int) -> bool:
-    """Whether a batch of pairs fits both the budget's own limit and --max-decoded-tokens."""
-    limits = ledger.config.limits
-    spent = _decoded(ledger) - spent_before
-    return spent + ledger.pair_batch <= limits.confirm_tokens and ledger.pair_batch <= ledger.tokens_left()
-
-
-def _decoded(ledger: Ledger) -> int:
-    tokens = ledger.cost.decoded_tokens
-    return tokens.base + tokens.candidate
 
 
 def _findings(ledger: Ledger, arms: Sequence[Arm], refute_at: float) -> list[Finding]:
@@ -94,7 +88,7 @@ def _findings(ledger: Ledger, arms: Sequence[Arm], refute_at: float) -> list[Fin
 
 def _finding(arm: Arm, rejected: bool, confidence: float, refute_at: float) -> Finding:
     h, n = arm.hypothesis, len(arm.rates)
-    low, high = interval(arm.differences, 1 - confidence) if n else (-1.0, 1.0)
+    effect, low, high = arm.bounds(1 - confidence)
     status: Status = "confirmed" if rejected else "refuted" if arm.below.log_e >= refute_at else "inconclusive"
     return Finding(
         id=h.id,
@@ -104,19 +98,27 @@ def _finding(arm: Arm, rejected: bool, confidence: float, refute_at: float) -> F
         direction=h.direction,
         margin=h.margin,
         status=status,
-        effect=round(sum(arm.differences) / n, 6) if n else 0.0,
+        effect=round(effect, 6),
         ci_low=round(low, 6),
         ci_high=round(high, 6),
         confidence=round(confidence, 6),
         e_value=_exp(arm.above.log_e),
-        rate_base=round(sum(r.base for r in arm.rates) / n, 6) if n else 0.0,
-        rate_candidate=round(sum(r.candidate for r in arm.rates) / n, 6) if n else 0.0,
+        rate_base=_mean([r.base for r in arm.rates]),
+        rate_candidate=_mean([r.candidate for r in arm.rates]),
         n_prompts=n,
         scored=arm.scored,
+        judge=arm.judge,
+        unanswered=arm.missing,
         phrase=_phrase(h),
         merged=h.merged,
         leads=h.leads,
     )
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    """Over the answers that were read: of equal ones a judge reads none."""
+    known = [v for v in values if v is not None]
+    return round(sum(known) / len(known), 6) if known else 0.0
 
 
 def _phrase(hypothesis: Hypothesis) -> str | None:

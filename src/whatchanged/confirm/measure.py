@@ -1,28 +1,27 @@
-"""Paired differences on fresh prompts: D = f(candidate) - f(base), by forward pass or from coupled pairs."""
+"""Instruments for two open models: exact probabilities by forward pass, or coupled pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from whatchanged.confirm.corrected import Calibrated
+from whatchanged.confirm.instruments import Instruments, Pace, Rate
+from whatchanged.confirm.reading import Reader, answers
 from whatchanged.elicit import coupled_pairs, draw_responses, opening_probabilities
-from whatchanged.ledger import Ledger, json_codec
+from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
 from whatchanged.predicates import Predicate
 from whatchanged.records import Cost, Pair, Prompt, Tokens
+from whatchanged.roles import Roles
 from whatchanged.subjects import Subject
 
 RATES = json_codec(list[tuple[float, float]])
-
-
-class Rate(NamedTuple):
-    """f on one prompt: the base's, the candidate's."""
-
-    base: float
-    candidate: float
+# A scored prompt costs a forward pass over some 30 tokens, a sampled one two responses token by token.
+SCORED = Pace(cost=1.0, batch=32, enough=160, most=640)
+SAMPLED = Pace(cost=6.0, batch=PAIR_BATCH, enough=64, most=128)
 
 
 @dataclass
-class Instruments:
-    """The two subjects and the pairs drawn so far on confirmation prompts, shared by all hypotheses.
+class Coupled(Instruments):
+    """The two subjects and the pairs drawn so far on confirmation prompts.
 
     Sharing pairs makes hypotheses dependent, which e-BH and e-LOND allow; SAFFRON and ADDIS do not, so
     under those each hypothesis has prompts of its own and nothing is shared.
@@ -31,7 +30,32 @@ class Instruments:
     ledger: Ledger
     base: Subject
     candidate: Subject
+    roles: Roles
     pairs: dict[str, Pair] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._spent_before = decoded(self.ledger)
+        self._reader = Reader(self.ledger, self.roles)
+
+    def pace(self, predicate: Predicate) -> Pace:
+        return SCORED if self.scores(predicate) else SAMPLED
+
+    def scores(self, predicate: Predicate) -> bool:
+        return bool(predicate.openings())
+
+    def judged_by(self, predicate: Predicate) -> str | None:
+        return self._reader.judged_by(predicate)
+
+    def calibrated(self, predicate: Predicate) -> Calibrated | None:
+        return self._reader.calibrated(predicate)
+
+    def may_sample(self) -> bool:
+        return fits(self.ledger, self._spent_before)
+
+    def measure(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate | None]:
+        if self.scores(predicate):
+            return [*self.scored(predicate, prompts, step)]
+        return self.sampled(predicate, prompts, step)
 
     def scored(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate]:
         """Exact probabilities, no response drawn."""
@@ -45,8 +69,12 @@ class Instruments:
 
         return [Rate(*r) for r in self.ledger.once(f"confirm/{step}-scored", RATES, work)]
 
-    def sampled(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate]:
+    def sampled(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate | None]:
         """From one coupled pair a prompt; pairs that are there are not drawn again."""
+        pairs = self.pairs_of(prompts, step)
+        return self._reader.rates(predicate, [answers(a, p) for a, p in zip(pairs, prompts, strict=True)], step)
+
+    def pairs_of(self, prompts: Sequence[Prompt], step: str) -> list[Pair]:
         missing = [p for p in prompts if p.id not in self.pairs]
         if missing:
             length = self.ledger.config.limits.response_tokens
@@ -54,10 +82,18 @@ class Instruments:
             drafts = draw_responses(self.ledger, self.base, missing, length, stage)
             drawn = coupled_pairs(self.ledger, self.base, self.candidate, missing, drafts, stage)
             self.pairs |= {pair.prompt_id: pair for pair in drawn}
-        return [_rate(predicate, self.pairs[p.id], p) for p in prompts]
+        return [self.pairs[p.id] for p in prompts]
 
 
-def _rate(predicate: Predicate, pair: Pair, prompt: Prompt) -> Rate:
-    base = predicate.score(pair.base.text, prompt)
-    # An identical pair is no difference, whatever the predicate: it need not be looked at twice.
-    return Rate(base, base if pair.identical else predicate.score(pair.candidate.text, prompt))
+def fits(ledger: Ledger, spent_before: int) -> bool:
+    """Whether a batch of pairs fits both the budget's own limit and --max-decoded-tokens."""
+    spent = decoded(ledger) - spent_before
+    return (
+        spent + ledger.pair_batch <= ledger.config.limits.confirm_tokens and ledger.pair_batch <= ledger.tokens_left()
+    )
+
+
+def decoded(ledger: Ledger) -> int:
+    """Tokens decoded so far, both models."""
+    tokens = ledger.cost.decoded_tokens
+    return tokens.base + tokens.candidate

@@ -1,6 +1,6 @@
 """Leads and pairs to hypotheses. Everything here looks at discovery prompts only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from whatchanged.describe.regions import Subgroup, find_region
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.predicates import Predicate, families, load
-from whatchanged.records import Cost, Hypothesis, Lead, Pair, PredicateSpec, Prompt, Shift
-from whatchanged.subjects import Subject
+from whatchanged.records import Cost, Hypothesis, Lead, Pair, PredicateSpec, Prompt
 
 HYPOTHESES = json_codec(list[Hypothesis])
+Openings = Callable[[str], NDArray[np.float64]]
 MIN_PROMPTS = 4
 MIN_Z = 2.5
 # Two hypotheses are one when their per-prompt effects and their regions agree this well.
@@ -35,55 +35,41 @@ class Draft:
 
 @dataclass(frozen=True)
 class Discovery:
-    """All that hypotheses may be made from. The first `control` pairs are a random sample of the prompts;
-    the others were chosen because a lead is strong there."""
+    """All that hypotheses may be made from. The first `control` paired prompts are a random sample of the prompts;
+    the others were chosen because a lead is strong there. A prompt may have several pairs: together they are one unit.
 
-    base: Subject
+    `openings(phrase)` gives float64[prompts]: how much likelier the candidate begins as the phrase does.
+    """
+
     prompts: Sequence[Prompt]
-    shifts: Sequence[Shift]
-    leads: Sequence[Lead]
     pairs: Sequence[Pair]
     control: int
     margin: float
+    leads: Sequence[Lead] = ()
+    openings: Openings | None = None
 
     @cached_property
     def by_id(self) -> dict[str, Prompt]:
         """Prompts by id."""
         return {p.id: p for p in self.prompts}
 
+    @cached_property
+    def paired(self) -> dict[str, NDArray[np.intp]]:
+        """Rows of `pairs` by prompt id, in the pairs' order."""
+        rows: dict[str, list[int]] = {}
+        for i, pair in enumerate(self.pairs):
+            rows.setdefault(pair.prompt_id, []).append(i)
+        return {prompt: np.array(found) for prompt, found in rows.items()}
 
-def propose(
-    ledger: Ledger,
-    base: Subject,
-    prompts: Sequence[Prompt],
-    shifts: Sequence[Shift],
-    leads: Sequence[Lead],
-    pairs: Sequence[Pair],
-    control: int,
-) -> list[Hypothesis]:
-    """Executable hypotheses, most promising first, near-duplicates merged; at most the budget's number.
 
-    The first `control` pairs are a random sample of the prompts.
-    """
+def propose(ledger: Ledger, seen: Discovery) -> list[Hypothesis]:
+    """Executable hypotheses, most promising first, near-duplicates merged; at most the budget's number."""
 
     def work() -> tuple[list[Hypothesis], Cost]:
-        seen = Discovery(base, prompts, shifts, leads, pairs, control, ledger.config.margin)
         merged = _merge(_from_leads(seen) + _from_pairs(seen))
         return _hypotheses(merged[: ledger.config.limits.hypotheses], seen.margin), Cost()
 
     return ledger.once("describe/hypotheses", HYPOTHESES, work)
-
-
-def opening_shift(shifts: Sequence[Shift], token: int) -> NDArray[np.float64]:
-    """float64[shifts]: q - p of a token at the response's first position; 0 where it was not kept as shifted."""
-    values = np.zeros(len(shifts))
-    for i, s in enumerate(shifts):
-        for ids, p, q in ((s.gained_ids, s.gained_p, s.gained_q), (s.lost_ids, s.lost_p, s.lost_q)):
-            hit = np.flatnonzero(ids[0] == token)
-            if len(hit):
-                values[i] = float(q[0, hit[0]] - p[0, hit[0]])
-                break
-    return values
 
 
 def _from_leads(seen: Discovery) -> list[Draft]:
@@ -94,8 +80,8 @@ def _from_leads(seen: Discovery) -> list[Draft]:
             continue
         kind = "opens_with" if lead.at_opening else "contains"
         predicate = load(PredicateSpec(family="phrase", args={"kind": kind, "phrases": [lead.phrase]}))
-        if lead.at_opening:
-            values = opening_shift(seen.shifts, seen.base.tokenize(lead.phrase)[0])
+        if lead.at_opening and seen.openings is not None:
+            values = seen.openings(lead.phrase)
             draft = _draft(seen, predicate, seen.prompts, values, len(values), 1, (lead.id,))
         else:
             draft = _draft_on_pairs(seen, predicate, (lead.id,))
@@ -127,9 +113,10 @@ def pair_effects(predicate: Predicate, pairs: Sequence[Pair], by_id: Mapping[str
 
 
 def _draft_on_pairs(seen: Discovery, predicate: Predicate, leads: tuple[str, ...] = ()) -> Draft | None:
-    values = pair_effects(predicate, seen.pairs, seen.by_id)
+    effects = pair_effects(predicate, seen.pairs, seen.by_id)
+    values = np.array([effects[rows].mean() for rows in seen.paired.values()])
     sign = 1 if values.sum() >= 0 else -1
-    paired = [seen.by_id[pair.prompt_id] for pair in seen.pairs]
+    paired = [seen.by_id[prompt] for prompt in seen.paired]
     return _draft(seen, predicate, paired, sign * values, seen.control, sign, leads)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.records import Cost, Pair, Prompt, Response, Tokens
@@ -131,9 +130,9 @@ def _reject(p_rows: Rows, q_rows: Rows, drafts: Sequence[Response], keys: Sequen
 def _residual(p_rows: Rows, q_rows: Rows, row: int, uniform: float) -> int:
     """One token from (q - p)+ normalised."""
     excess = (q_rows.pick([row]).double().exp() - p_rows.pick([row]).double().exp()).clamp(min=0)[0]
-    cumulative = excess.cumsum(0)
-    target = torch.tensor(uniform, dtype=torch.double, device=cumulative.device) * cumulative[-1]
-    return int(torch.searchsorted(cumulative, target, right=True).clamp(max=len(cumulative) - 1))
+    cumulative = excess.cumsum(0).cpu().numpy()
+    found = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
+    return min(int(found), len(cumulative) - 1)
 
 
 def _response(subject: Subject, like: Response, tokens: tuple[int, ...], end: int | None) -> Response:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
+from numpy.typing import NDArray
 
+from whatchanged.config import AuditConfig
 from whatchanged.explain.coverage import coverage, pool_map, unchanged_bound
 from whatchanged.explain.share import explained_shares, unexplained_contexts
 from whatchanged.ledger import Ledger
@@ -17,13 +19,18 @@ from whatchanged.report.model import (
     CostReport,
     Divergence,
     Report,
+    RoleUse,
     ScreenReport,
+    Validated,
     Verdict,
     WeightsClaim,
+    WeightsView,
 )
+from whatchanged.screen import opening_shift
 from whatchanged.subjects import Access, Subject
 
 EXAMPLES = 3
+IDENTICAL = "the two models are identical"
 PACKAGES = ("whatchanged", "torch", "transformers", "peft", "numpy", "scikit-learn", "online-fdr")
 
 
@@ -43,11 +50,25 @@ class Seen:
     noise: Sequence[Shift]
     leads: Sequence[Lead]
     available: int = 0
+    weights: WeightsView | None = None
+
+    @property
+    def evidence(self) -> tuple[str, str]:
+        """What the weights show in words, and no two-sample test: for whoever reads the evidence."""
+        return (f"{self.weights.kind}: {self.weights.evidence}" if self.weights else ""), ""
+
+    def access(self, config: AuditConfig) -> Access:
+        """How much of both models was used: no more than --access allows."""
+        return min(self.base.access, self.candidate.access, Access[config.access])
 
     def select(self, ids: Sequence[str]) -> tuple[list[Prompt], list[Response]]:
         """Prompts and their base responses, in the order of `ids`."""
         rows = {p.id: (p, r) for p, r in zip(self.prompts, self.responses, strict=True)}
         return [rows[i][0] for i in ids], [rows[i][1] for i in ids]
+
+    def opening_shift(self, phrase: str) -> NDArray[np.float64]:
+        """float64[prompts]: how much likelier the candidate begins its answer as the phrase does (its first token)."""
+        return opening_shift(self.shifts, self.base.tokenize(phrase)[0])
 
     @property
     def by_id(self) -> dict[str, Prompt]:
@@ -55,7 +76,15 @@ class Seen:
         return {p.id: p for p in self.prompts}
 
 
-def assemble(ledger: Ledger, seen: Seen, pairs: Sequence[Pair], control: int, findings: Sequence[Finding]) -> Report:
+def assemble(
+    ledger: Ledger,
+    seen: Seen,
+    pairs: Sequence[Pair],
+    control: int,
+    findings: Sequence[Finding],
+    roles: Sequence[RoleUse] = (),
+    validations: Sequence[Validated] = (),
+) -> Report:
     """The report. `control` is the number of pairs, at the front of `pairs`, drawn at random."""
     by_id = seen.by_id
     shares, total, left = explained_shares(findings, seen.leads, seen.shifts, by_id)
@@ -68,14 +97,16 @@ def assemble(ledger: Ledger, seen: Seen, pairs: Sequence[Pair], control: int, fi
     limits = ledger.config.limits
     return Report(
         verdict=decided,
-        summary=summary(decided, findings, seen, stopped),
+        summary=summary(decided, findings, _looked(seen, ledger.config, findings), stopped),
         base=ledger.config.base,
         candidate=ledger.config.candidate,
+        access=seen.access(ledger.config).name,
         claims=Claims(
-            weights=_weights_claim(seen),
+            weights=_weights_claim(seen, ledger.config),
             beyond_noise_floor=beyond_noise(seen.shifts, seen.noise),
             behaviours=sum(f.status == "confirmed" for f in findings),
         ),
+        weights=seen.weights,
         divergence=divergence(seen, pairs[:control]),
         findings=tuple(findings),
         leads=tuple(seen.leads),
@@ -83,6 +114,8 @@ def assemble(ledger: Ledger, seen: Seen, pairs: Sequence[Pair], control: int, fi
         unexplained=tuple(unexplained_contexts(seen.base, seen.shifts, seen.responses, by_id, left)),
         coverage=tuple(coverage(ledger.config, seen.prompts, seen.confirmation, seen.shifts, len(findings))),
         unchanged_bound=unchanged_bound(seen.shifts, findings, by_id),
+        roles=tuple(roles),
+        validations=tuple(validations),
         not_looked_at=_not_looked_at(ledger, seen, findings),
         points=tuple(pool_map(seen.shifts, seen.leads, by_id)),
         warnings=(f"stopped early by {stopped}",) if stopped else (),
@@ -120,23 +153,33 @@ def verdict(findings: Sequence[Finding], stopped: str | None) -> Verdict:
     return "inconclusive" if stopped or open_ else "no_change_found"
 
 
-def summary(decided: Verdict, findings: Sequence[Finding], seen: Seen, stopped: str | None) -> str:
-    """The first sentence a reader sees; it says when nothing is established."""
+def summary(decided: Verdict, findings: Sequence[Finding], looked: str, stopped: str | None) -> str:
+    """The first sentence a reader sees; it says when nothing is established. `looked`: what was looked at."""
     confirmed = sorted((f for f in findings if f.status == "confirmed"), key=lambda f: -abs(f.effect))
-    fresh = len(seen.confirmation)
     if confirmed:
         top = confirmed[0]
         many = "1 behaviour changed: " if len(confirmed) == 1 else f"{len(confirmed)} behaviours changed, most of all: "
         sentence = top.sentence[0].lower() + top.sentence[1:].rstrip(".")
-        return f"{many}{sentence} ({top.rate_base:.0%} → {top.rate_candidate:.0%})."
-    tested = f"{len(findings)} hypotheses tested on up to {fresh} fresh ones" if findings else "none called for a test"
-    looked = f"{len(seen.prompts)} prompts were screened and {tested}"
+        # A judge reads no equal answers, so the rates of a judged finding are those of the others alone.
+        rates = f"{top.effect:+.0%}" if top.judge else f"{top.rate_base:.0%} → {top.rate_candidate:.0%}"
+        return f"{many}{sentence} ({rates})."
     if decided == "inconclusive":
         why = f"the search was stopped early by {stopped}" if stopped else "some tests could not be decided"
         return f"Nothing is established: {why}; {looked}."
-    if _weights_claim(seen) == "identical" and not any(s.tv.any() for s in seen.shifts):
-        return f"No change found: the two models are identical; {looked}."
+    if looked.startswith(IDENTICAL):
+        return f"No change found: {looked}."
     return f"No behaviour change is established: {looked}{', and none passed its margin' if findings else ''}."
+
+
+def met_by(findings: Sequence[Finding], fresh: int) -> str:
+    """How many hypotheses met how many fresh prompts, in words."""
+    return f"{len(findings)} hypotheses tested on up to {fresh} fresh ones" if findings else "none called for a test"
+
+
+def _looked(seen: Seen, config: AuditConfig, findings: Sequence[Finding]) -> str:
+    looked = f"{len(seen.prompts)} prompts were screened and {met_by(findings, len(seen.confirmation))}"
+    same = _weights_claim(seen, config) == "identical" and not any(s.tv.any() for s in seen.shifts)
+    return f"{IDENTICAL}; {looked}" if same else looked
 
 
 def examples(finding: Finding, pairs: Sequence[Pair], prompts: Mapping[str, Prompt]) -> tuple[Example, ...]:
@@ -198,8 +241,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _weights_claim(seen: Seen) -> WeightsClaim:
-    if min(seen.base.access, seen.candidate.access) < Access.weights:
+def _weights_claim(seen: Seen, config: AuditConfig) -> WeightsClaim:
+    if seen.access(config) < Access.weights:
         return "not_looked_at"
     return "identical" if seen.base.weights_id == seen.candidate.weights_id else "differ"
 

@@ -27,7 +27,7 @@ def coverage(
     shifts: Sequence[Shift],
     hypotheses: int,
 ) -> list[CoverageRow]:
-    """One row a category of the pool, in order of its name."""
+    """One row a category of the pool, in order of its name. No `shifts`: nothing is known of P(change)."""
     p_change = {s.prompt_id: s.p_change for s in shifts}
     hypotheses = max(1, hypotheses)
     evidence = math.log(threshold(config.fdr, config.alpha, hypotheses))
@@ -41,10 +41,10 @@ def coverage(
         rows.append(
             CoverageRow(
                 category=name,
-                discovery_prompts=len(seen),
+                discovery_prompts=len(seen) if shifts else sum(category(p) == name for p in discovery),
                 confirmation_prompts=fresh,
-                p_change=round(float(np.mean(seen)), 6) if seen else 0.0,
-                p_change_upper=_upper(seen),
+                p_change=round(float(np.mean(seen)), 6) if seen else None,
+                p_change_upper=_upper(seen) if seen else None,
                 smallest_effect=round(effect, 4) if effect is not None else None,
             )
         )
@@ -60,8 +60,6 @@ def unchanged_bound(shifts: Sequence[Shift], findings: Sequence[Finding], prompt
 
 
 def _upper(p_changes: Sequence[float]) -> float:
-    if not p_changes:
-        return 1.0
     return round(clopper_pearson_upper(sum(p > CHANGED for p in p_changes), len(p_changes), 0.05), 6)
 
 

@@ -32,6 +32,7 @@ class Ledger:
     def __init__(self, directory: Path, config: AuditConfig, progress: Progress | None = None) -> None:
         self.directory, self.config = directory, config
         self.progress = progress or Progress()
+        self.refused: str | None = None
         self._costs: dict[str, Cost] = {}
         self._seconds: dict[str, float] = {}
         self._claim()
@@ -83,7 +84,9 @@ class Ledger:
         return dict(totals)
 
     def out_of_budget(self) -> str | None:
-        """The limit that was passed, in words, or None."""
+        """The limit that was passed, in words, or None. `refused` is set by whoever keeps the purse."""
+        if self.refused is not None:
+            return self.refused
         if self.tokens_left() < self.pair_batch:
             return f"--max-decoded-tokens {self.config.max_decoded_tokens}"
         return f"--max-minutes {self.config.max_minutes:g}" if self.out_of_time() else None

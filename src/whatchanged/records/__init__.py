@@ -1,5 +1,15 @@
 """The nouns. Each stage takes some of these and leaves others; none of them knows a model."""
 
+from whatchanged.records.attribution import (
+    Attribution,
+    Carried,
+    Carriers,
+    DirectionShare,
+    GraftCurve,
+    GraftPoint,
+    GroupShare,
+    ModuleShare,
+)
 from whatchanged.records.base import Record
 from whatchanged.records.claims import (
     STRUCTURES,
@@ -18,7 +28,8 @@ from whatchanged.records.evidence import ContextRef, Lead, Shift, TokenShift
 from whatchanged.records.text import Message, Pair, Prompt, Response
 
 __all__ = [
-    "STRUCTURES", "ContextRef", "Cost", "Direction", "Example", "Finding", "Hypothesis", "Intent", "Lead",
-    "Message", "Pair", "PredicateSpec", "Prompt", "Record", "Region", "RegionKind", "Response", "Shift", "Status",
-    "TokenShift", "Tokens",
+    "STRUCTURES", "Attribution", "Carried", "Carriers", "ContextRef", "Cost", "Direction", "DirectionShare", "Example",
+    "Finding", "GraftCurve", "GraftPoint", "GroupShare", "Hypothesis", "Intent", "Lead", "Message", "ModuleShare",
+    "Pair", "PredicateSpec", "Prompt", "Record", "Region", "RegionKind", "Response", "Shift", "Status", "TokenShift",
+    "Tokens",
 ]  # fmt: skip

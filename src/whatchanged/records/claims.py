@@ -127,7 +127,10 @@ class Finding(Record):
 
     `effect` = mean of candidate minus base (signed, as measured, not turned by the direction), in [-1, 1];
     `ci_low, ci_high` bound it at level `confidence` for any stopping time; `e_value` is the evidence
-    against H0: direction x effect <= margin.
+    against H0: direction x effect <= margin. `scored` by forward passes, else sampled or recorded; `judge`
+    read the answers, if any; `unanswered` prompts gave no answer or no verdict, and are no part of the numbers.
+    A judge reads only answers that differ: the rates of a judged finding are the verdicts on those, while its
+    effect counts the equal ones as 0.
     """
 
     id: str
@@ -146,6 +149,8 @@ class Finding(Record):
     rate_candidate: float
     n_prompts: int
     scored: bool
+    judge: str | None = None
+    unanswered: int = 0
     intent: Intent = "unclassified"
     intent_reason: str = ""
     phrase: str | None = None

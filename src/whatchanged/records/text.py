@@ -65,7 +65,8 @@ class Response(Record):
 class Pair(Record):
     """A base response and a candidate response to one prompt, sharing their random numbers if `coupled`.
 
-    `split_at` is the position of the first token at which they part; None when they are identical.
+    `split_at` is the position of the first token at which they part (of the first character, where only texts are
+    known); None when they are identical.
     """
 
     prompt_id: str
@@ -77,5 +78,5 @@ class Pair(Record):
 
     @property
     def identical(self) -> bool:
-        """True when both models gave the same tokens and the same ending."""
+        """True when both models gave the same answer, token for token where tokens are known."""
         return self.split_at is None

@@ -10,10 +10,13 @@ from whatchanged.report.model import (
     CostReport,
     CoverageRow,
     Divergence,
+    Gate,
     MapPoint,
     Report,
+    RoleUse,
     ScreenReport,
     Unexplained,
+    Validated,
     Verdict,
     json_schema,
 )
@@ -21,7 +24,7 @@ from whatchanged.report.terminal import print_report
 from whatchanged.report.write import finished_report, read_report, report_json, write_report
 
 __all__ = [
-    "SCHEMA_VERSION", "Claims", "CostReport", "CoverageRow", "Divergence", "MapPoint", "Report",
-    "ScreenReport", "Unexplained", "Verdict", "exit_code", "failing", "findings_frame", "finished_report",
+    "SCHEMA_VERSION", "Claims", "CostReport", "CoverageRow", "Divergence", "Gate", "MapPoint", "Report", "RoleUse",
+    "ScreenReport", "Unexplained", "Validated", "Verdict", "exit_code", "failing", "findings_frame", "finished_report",
     "json_schema", "print_report", "read_report", "render_html", "render_junit", "report_json", "write_report",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from whatchanged.records import Lead
 from whatchanged.report import labels, markup, numbers
+from whatchanged.report.heat import heat_map
 from whatchanged.report.interval import interval_plot
 from whatchanged.report.model import Report
 from whatchanged.report.poolmap import pool_map
@@ -92,6 +93,7 @@ def _context(report: Report, limits: Limits) -> dict[str, Any]:
         "lead_ranks": {lead.id: rank for rank, lead in enumerate(leads, 1)},
         "findings_of": _findings_of(report, leads),
         "map": pool_map(report.points, leads, limits.points),
+        "heat": heat_map(report.weights.modules) if report.weights else None,
         "differing": partial(markup.differing, limit=limits.characters),
         "total_seconds": sum(report.cost.seconds.values()),
     }

@@ -17,8 +17,12 @@ VERDICTS: dict[Verdict, str] = {
 
 
 def how_measured(finding: Finding) -> str:
-    """Whether the rates are exact probabilities or come from sampled responses."""
-    return "scored exactly from forward passes" if finding.scored else "measured on sampled responses"
+    """Whether the rates are exact probabilities, or come from responses; who read those, and what was missing."""
+    if finding.scored:
+        return "scored exactly from forward passes"
+    read = f", read by {finding.judge}" if finding.judge else ""
+    missing = f", {finding.unanswered} without an answer" if finding.unanswered else ""
+    return f"measured on responses{read}{missing}"
 
 
 def predicate_words(finding: Finding) -> str:

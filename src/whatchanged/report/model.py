@@ -18,7 +18,7 @@ class Claims(Record):
     """Three separate claims; a benign tune makes the first two true and the third false."""
 
     weights: WeightsClaim
-    beyond_noise_floor: bool
+    beyond_noise_floor: bool | None = Field(description="None: not looked at.")
     behaviours: int = Field(description="Number of confirmed findings.")
 
 
@@ -40,8 +40,8 @@ class CoverageRow(Record):
     category: str
     discovery_prompts: int
     confirmation_prompts: int
-    p_change: float
-    p_change_upper: float = Field(description="95% upper bound of the share of prompts with P(change) > 0.5.")
+    p_change: float | None = Field(description="Mean P(change); None where distributions were not seen.")
+    p_change_upper: float | None = Field(description="95% upper bound of the share of prompts with P(change) > 0.5.")
     smallest_effect: float | None = Field(description="Effect found here with 80% power; None: none would be.")
 
 
@@ -65,6 +65,55 @@ class MapPoint(Record):
     lead: str | None
 
 
+class Gate(Record):
+    """A two-sample test of whether the models differ at all, where their distributions cannot be seen."""
+
+    test: str
+    prompts: int
+    statistic: float
+    p_value: float = Field(description="(1 + b) / (1 + B) over B permutations within prompts.")
+
+
+class RoleUse(Record):
+    """Who played a role: a language model, or the embedded default; with the prompts it was given and what it did."""
+
+    role: str
+    by: str
+    prompts: dict[str, str] = Field(default_factory=dict, description="Prompt file to its version and hash.")
+    did: tuple[str, ...] = ()
+
+
+class Validated(Record):
+    """One finding put to a validation of the older work; says nothing about whether the finding is confirmed."""
+
+    finding: str
+    validator: str
+    trials: int
+    missing: int = Field(description="Replies that could not be read: left out, never counted as a half.")
+    mean: float
+    e_value: float
+    calls: int
+    note: str = Field("", description="Why there were no trials, or which prompts they used.")
+
+
+class ModuleChange(Record):
+    """How far one module moved: |dW| / |W| over its tensors."""
+
+    layer: int | None
+    module: str
+    relative: float | None
+
+
+class WeightsView(Record):
+    """What the checkpoints alone say: the kind of intervention, with its evidence, and where it lies."""
+
+    kind: str
+    confidence: str
+    evidence: str
+    relative: float | None
+    modules: tuple[ModuleChange, ...] = Field((), description="Modules that changed, the most changed first.")
+
+
 class CostReport(Cost):
     """Cost, with what depends on the machine."""
 
@@ -81,15 +130,20 @@ class Report(Record):
     base: str
     candidate: str
     claims: Claims
-    divergence: Divergence
+    access: str = Field("weights", description="How much of the models was seen: weights ... recorded.")
+    divergence: Divergence | None = Field(None, description="None where no distribution was seen.")
+    weights: WeightsView | None = Field(None, description="None where no pair of checkpoints could be read.")
+    gates: tuple[Gate, ...] = ()
     findings: tuple[Finding, ...] = ()
     leads: tuple[Lead, ...] = ()
-    explained_share: float
+    explained_share: float | None = Field(None, description="None where no distribution was seen.")
     unexplained: tuple[Unexplained, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
-    unchanged_bound: float = Field(
-        description="95% upper bound of the share of pool prompts outside all findings with P(change) > 0.5."
+    unchanged_bound: float | None = Field(
+        None, description="95% upper bound of the share of pool prompts outside all findings with P(change) > 0.5."
     )
+    roles: tuple[RoleUse, ...] = ()
+    validations: tuple[Validated, ...] = ()
     not_looked_at: tuple[str, ...] = ()
     points: tuple[MapPoint, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -23,9 +23,9 @@ def e_value(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def rate(value: float) -> str:
+def rate(value: float | None) -> str:
     """A probability: three decimals, more where it is small, so that 0.0004 does not read as 0."""
-    if not math.isfinite(value):
+    if value is None or not math.isfinite(value):
         return _MISSING
     if value == 0:
         return "0"
@@ -39,9 +39,9 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−") if math.isfinite(value) else _MISSING
 
 
-def percent(value: float) -> str:
+def percent(value: float | None) -> str:
     """A share: whole per cent above 10, one decimal above 0.1, then powers of ten."""
-    if not math.isfinite(value):
+    if value is None or not math.isfinite(value):
         return _MISSING
     if value == 0 or value >= 0.0995:
         return f"{100 * value:.0f}%"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from whatchanged.records import Finding, Lead
 from whatchanged.report.labels import INTENTS, lead_name, without_finding
 from whatchanged.report.model import Report
-from whatchanged.report.numbers import duration, memory, percent, plural
+from whatchanged.report.numbers import duration, memory, percent, plural, rate
 from whatchanged.report.text import one_line
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def print_report(report: Report, console: "Console") -> None:
         _say(console, f"warning: {one_line(warning, 400)}", "yellow")
     _print_findings(report, console)
     _print_leads(report, console)
+    _print_weights(report, console)
     _print_coverage(report, console)
+    _print_roles(report, console)
     _print_cost(report, console)
 
 
@@ -49,7 +51,7 @@ def _print_findings(report: Report, console: "Console") -> None:
         if number == 1:
             _say(console, "\nFindings", "bold")
         _say(console, f"{number}. {one_line(finding.sentence, 400)}", indent=1)
-        _say(console, _numbers(finding), _INTENT_STYLE[finding.intent], indent=4)
+        _say(console, _numbers(finding, report.access), _INTENT_STYLE[finding.intent], indent=4)
         if finding.intent_reason:
             _say(console, one_line(finding.intent_reason), "dim", indent=4)
     tested = [finding.status for finding in report.findings]
@@ -58,12 +60,13 @@ def _print_findings(report: Report, console: "Console") -> None:
         _say(console, f"\nTested and not established: {refuted} refuted, {undecided} inconclusive.")
 
 
-def _numbers(f: Finding) -> str:
+def _numbers(f: Finding, access: str) -> str:
     level = f"{100 * f.confidence:.4g}%"
-    how = "scored" if f.scored else "sampled"
+    how = "scored" if f.scored else "judged" if f.judge else "recorded" if access == "recorded" else "sampled"
     return (
         f"effect {f.effect:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}] at {level}, "
-        f"rate {f.rate_base:.3g} -> {f.rate_candidate:.3g}, {INTENTS[f.intent]}, "
+        f"{'verdicts where answers differ' if f.judge else 'rate'} {f.rate_base:.3g} -> {f.rate_candidate:.3g}, "
+        f"{INTENTS[f.intent]}, "
         f"e = {f.e_value:.2g}, n = {f.n_prompts} {how}"
     )
 
@@ -82,7 +85,16 @@ def _print_leads(report: Report, console: "Console") -> None:
 def _lead_line(lead: Lead) -> str:
     nats = "" if lead.nats is None else f", {lead.nats:+.0f} nats"
     note = f" ({one_line(lead.note, 80)})" if lead.note else ""
-    return f"'{one_line(lead_name(lead), 60)}' {percent(lead.share)} of the divergence{nats}{note}"
+    share = f" {percent(lead.share)} of the divergence" if lead.share else ""
+    return f"'{one_line(lead_name(lead), 60)}'{share}{nats}{note}"
+
+
+def _print_weights(report: Report, console: "Console") -> None:
+    view = report.weights
+    if view is not None and view.kind != "identical":
+        sure = "" if view.kind == "unknown" else f" ({view.confidence})"
+        _say(console, "\nWeights", "bold")
+        _say(console, f"{view.kind}{sure}: {one_line(view.evidence, 400)}", indent=1)
 
 
 def _print_coverage(report: Report, console: "Console") -> None:
@@ -92,22 +104,45 @@ def _print_coverage(report: Report, console: "Console") -> None:
     _say(console, "\nCoverage", "bold")
     looked = f"{categories}: {discovery:,} discovery and {confirmation:,} confirmation prompts."
     _say(console, looked if report.coverage else "No category of the pool was covered.", indent=1)
-    bound = (
-        f"Outside all findings at most {percent(report.unchanged_bound)} of the pool has P(change) > 0.5 (95% bound)"
-    )
-    explained = f"; the findings explain {percent(report.explained_share)} of the divergence."
-    _say(console, bound + (explained if report.confirmed else "."), indent=1)
+    if report.unchanged_bound is not None:
+        bound = f"Outside all findings at most {percent(report.unchanged_bound)} of the pool has P(change) > 0.5"
+        explained = f"; the findings explain {percent(report.explained_share)} of the divergence."
+        _say(console, f"{bound} (95% bound)" + (explained if report.confirmed else "."), indent=1)
+    for gate in report.gates:
+        _say(console, f"{gate.test}: p = {rate(gate.p_value)} on {plural(gate.prompts, 'prompt')}.", indent=1)
     if report.not_looked_at:
         _say(console, "Not looked at: " + "; ".join(one_line(x, 80) for x in report.not_looked_at), indent=1)
+
+
+def _print_roles(report: Report, console: "Console") -> None:
+    # The embedded defaults need no line here; report.html and report.json name them.
+    helpers = [use for use in report.roles if use.prompts]
+    if helpers:
+        _say(console, "\nHelpers", "bold")
+    for use in helpers:
+        did = f": {'; '.join(one_line(line, 120) for line in use.did)}" if use.did else ""
+        _say(console, f"{use.role} {one_line(use.by, 80)}{did}", indent=1)
+    for row in report.validations:
+        _say(
+            console,
+            f"{row.finding} put to {row.validator}: mean {row.mean:+.2f} over {plural(row.trials, 'trial')}, "
+            f"{row.missing} unreadable, e = {row.e_value:.2g}, {plural(row.calls, 'call')} {row.note}".rstrip(),
+            indent=1,
+        )
 
 
 def _print_cost(report: Report, console: "Console") -> None:
     cost = report.cost
     scored, decoded = cost.scored_tokens, cost.decoded_tokens
+    calls = plural(cost.judge_calls, "judge call")
+    if cost.calls:
+        calls += f", {plural(cost.calls, 'other call')} to language models"
+    if cost.usd:
+        calls += f", {cost.usd:.2f} US dollars"
     _say(console, "\nCost", "bold")
     line = (
         f"scored {scored.base + scored.candidate:,} tokens, decoded {decoded.base + decoded.candidate:,}, "
-        f"reused {scored.reused + decoded.reused:,}; {plural(cost.judge_calls, 'judge call')}; "
+        f"reused {scored.reused + decoded.reused:,}; {calls}; "
         f"{duration(sum(cost.seconds.values()))}; peak memory {memory(cost.peak_memory)}"
     )
     _say(console, line, indent=1)

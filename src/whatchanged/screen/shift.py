@@ -3,54 +3,59 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from whatchanged.records import Response, Shift
 from whatchanged.records.evidence import Floats
 from whatchanged.subjects import Rows
+
+if TYPE_CHECKING:
+    import torch
 
 KEPT = 8
 
 
 @dataclass
 class _Block:
-    tv: torch.Tensor
-    kl_qp: torch.Tensor
-    kl_pq: torch.Tensor
-    rest: torch.Tensor
-    gained_ids: torch.Tensor
-    gained_p: torch.Tensor
-    gained_q: torch.Tensor
-    lost_ids: torch.Tensor
-    lost_p: torch.Tensor
-    lost_q: torch.Tensor
-    ratio: torch.Tensor
+    tv: "torch.Tensor"
+    kl_qp: "torch.Tensor"
+    kl_pq: "torch.Tensor"
+    rest: "torch.Tensor"
+    gained_ids: "torch.Tensor"
+    gained_p: "torch.Tensor"
+    gained_q: "torch.Tensor"
+    lost_ids: "torch.Tensor"
+    lost_p: "torch.Tensor"
+    lost_q: "torch.Tensor"
+    ratio: "torch.Tensor"
 
 
-@torch.inference_mode()
 def shifts_of(base: Rows, candidate: Rows, responses: Sequence[Response]) -> list[Shift]:
     """One Shift a response. Both Rows hold len(response.tokens) + 1 rows a response, in this order.
 
     Only one block of each distribution exists at a time; logits of prompts are never computed.
     """
-    drawn = torch.tensor([token for r in responses for token in (*r.tokens, r.end if r.end is not None else 0)])
-    blocks, at = [], 0
-    # A model against itself is read once: zipping one iterator with a second would compute it twice.
-    others = repeat(None) if candidate is base else candidate.blocks()
-    for log_p, other in zip(base.blocks(), others, strict=False):
-        log_q = log_p if other is None else other
-        blocks.append(_block(log_p, log_q, drawn[at : at + len(log_p)].to(log_p.device)))
-        at += len(log_p)
-    columns = {
-        name: torch.cat([getattr(b, name) for b in blocks]).cpu().numpy() for name in _Block.__dataclass_fields__
-    }
+    import torch
+
+    with torch.inference_mode():
+        drawn = torch.tensor([token for r in responses for token in (*r.tokens, r.end if r.end is not None else 0)])
+        blocks, at = [], 0
+        # A model against itself is read once: zipping one iterator with a second would compute it twice.
+        others = repeat(None) if candidate is base else candidate.blocks()
+        for log_p, other in zip(base.blocks(), others, strict=False):
+            log_q = log_p if other is None else other
+            blocks.append(_block(log_p, log_q, drawn[at : at + len(log_p)].to(log_p.device)))
+            at += len(log_p)
+        columns = {
+            name: torch.cat([getattr(b, name) for b in blocks]).cpu().numpy() for name in _Block.__dataclass_fields__
+        }
     return _cut(columns, responses)
 
 
-def _block(log_p: torch.Tensor, log_q: torch.Tensor, drawn: torch.Tensor) -> _Block:
+def _block(log_p: "torch.Tensor", log_q: "torch.Tensor", drawn: "torch.Tensor") -> _Block:
     p, q = log_p.exp(), log_q.exp()
     ratio = log_q - log_p
     gain, loss = q * ratio, p * ratio
@@ -111,3 +116,15 @@ def change_probability(tv: Floats, log_ratio: Floats) -> float:
         return 0.0
     accepted = np.exp(np.concatenate([[0.0], np.minimum(log_ratio[:-1], 0.0).cumsum()]))
     return float((accepted * tv).sum())
+
+
+def opening_shift(shifts: Sequence[Shift], token: int) -> NDArray[np.float64]:
+    """float64[shifts]: q - p of a token at the response's first position; 0 where it was not kept as shifted."""
+    values = np.zeros(len(shifts))
+    for i, s in enumerate(shifts):
+        for ids, p, q in ((s.gained_ids, s.gained_p, s.gained_q), (s.lost_ids, s.lost_p, s.lost_q)):
+            hit = np.flatnonzero(ids[0] == token)
+            if len(hit):
+                values[i] = float(q[0, hit[0]] - p[0, hit[0]])
+                break
+    return values

@@ -1,12 +1,23 @@
-"""Pure functions of numbers: tests by betting, false discoveries, bounds. No model in sight."""
+"""Pure functions of numbers: tests by betting, two samples, false discoveries, bounds. No model in sight."""
 
 from whatchanged.stats.bets import Mixture, PlugIn, Strategy
 from whatchanged.stats.betting import Bet, Side, confidence_sequence, interval, log_e_process
+from whatchanged.stats.correct import Calibration, corrected_interval, corrected_log_e, corrected_rate, ppi_interval
 from whatchanged.stats.fdr import decide, e_bh, levels, p_from_log_e, threshold
 from whatchanged.stats.intervals import clopper_pearson_upper, fcr_level, smallest_detectable
+from whatchanged.stats.twosample import (
+    Bounds,
+    TwoSample,
+    embedding_kernel,
+    logprob_gate,
+    mmd_permutation,
+    shift_bounds,
+    string_kernel,
+)
 
 __all__ = [
-    "Bet", "Mixture", "PlugIn", "Side", "Strategy", "clopper_pearson_upper", "confidence_sequence", "decide",
-    "e_bh", "fcr_level", "interval", "levels", "log_e_process", "p_from_log_e", "smallest_detectable",
-    "threshold",
+    "Bet", "Bounds", "Calibration", "Mixture", "PlugIn", "Side", "Strategy", "TwoSample", "clopper_pearson_upper",
+    "confidence_sequence", "corrected_interval", "corrected_log_e", "corrected_rate", "decide", "e_bh",
+    "embedding_kernel", "fcr_level", "interval", "levels", "log_e_process", "logprob_gate", "mmd_permutation",
+    "p_from_log_e", "ppi_interval", "shift_bounds", "smallest_detectable", "string_kernel", "threshold",
 ]  # fmt: skip

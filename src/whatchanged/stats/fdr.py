@@ -103,7 +103,7 @@ def _online(name: str, alpha: float) -> Procedure:
     try:
         from online_fdr import e_values, p_values
     except ImportError:
-        raise MissingExtra("online-fdr", "hf") from None
+        raise MissingExtra("online-fdr", "fdr") from None
     makers: dict[str, Callable[[], Procedure]] = {
         "e-lond": lambda: e_values.ELond(alpha),
         "saffron": lambda: p_values.Saffron(alpha, wealth=alpha / 2, lambda_=0.5),

@@ -7,15 +7,18 @@ from whatchanged.subjects.base import (
     Drawn,
     Ids,
     Rows,
+    Said,
     Stepper,
     Subject,
+    Top,
     stream,
     stream_key,
 )
 from whatchanged.subjects.batching import pair_batches, plan
+from whatchanged.subjects.recorded import RecordedSubject
 from whatchanged.subjects.spec import check_specs, open_subjects, parse
 
 __all__ = [
-    "Access", "Context", "Continue", "Drawn", "Ids", "Rows", "Stepper", "Subject", "check_specs", "open_subjects",
-    "pair_batches", "parse", "plan", "stream", "stream_key",
+    "Access", "Context", "Continue", "Drawn", "Ids", "RecordedSubject", "Rows", "Said", "Stepper", "Subject", "Top",
+    "check_specs", "open_subjects", "pair_batches", "parse", "plan", "stream", "stream_key",
 ]  # fmt: skip

@@ -1,10 +1,12 @@
 """What a subject is, and what each access level can do."""
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -14,6 +16,8 @@ from whatchanged.records import Prompt
 
 if TYPE_CHECKING:
     import torch
+
+    from whatchanged.endpoints import Purse
 
 Ids = tuple[int, ...]
 
@@ -110,6 +114,27 @@ class Stepper(ABC):
         """The next rows: tokens[i] after the present row parents[i], which may repeat or be missing."""
 
 
+@dataclass(frozen=True)
+class Said:
+    """An answer as text, and how many tokens it took."""
+
+    text: str
+    tokens: int
+    usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Top:
+    """The likeliest first tokens of an answer, by text, with natural-log probabilities.
+
+    `hidden` is the probability of all tokens that are not listed: none of them is likelier than the least listed one.
+    """
+
+    log_probs: Mapping[str, float]
+    hidden: float
+    usd: float | None = None
+
+
 class Subject(ABC):
     """A model under audit.
 
@@ -154,6 +179,47 @@ class Subject(ABC):
     def stepper(self, prompts: Sequence[Ids]) -> Stepper:
         """One row a prompt, nothing said yet. Raises AccessError below 'logits'."""
         self._lacks("step-wise decoding", Access.logits)
+
+    def respond(
+        self, prompts: Sequence[Prompt], draw: int, max_tokens: int, temperature: float, key: str
+    ) -> list[Said | None]:
+        """One answer a prompt, as text; None where a server gave none. Raises AccessError below 'text'.
+
+        `key` and `draw` fix the random numbers, where the subject lets us fix them.
+        """
+        requests = [Continue(self.encode(p), (), stream_key(key, p.id, draw)) for p in prompts]
+        drawn = self.sample(requests, max_tokens, temperature)
+        return [Said(self.detokenize(d.tokens), len(d.tokens) + (d.end is not None)) for d in drawn]
+
+    def first_tokens(self, prompts: Sequence[Prompt], k: int, temperature: float, draw: int = 0) -> list[Top | None]:
+        """The k likeliest first tokens of the answer to each prompt; None where a server gave none.
+
+        `draw` tells repeated questions apart: servers do not always give the same numbers.
+        Raises AccessError below 'logprobs'.
+        """
+        from whatchanged.subjects.batching import plan
+
+        if self.access < Access.logits:
+            self._lacks("first-token probabilities", Access.logprobs)
+        contexts = [Context(self.encode(p)) for p in prompts]
+        apart = [not self.common_prefix([c.prompt]) for c in contexts]
+        found: dict[int, Top | None] = {}
+        for batch in plan([c.length for c in contexts], apart):
+            rows = (row for block in self.score([contexts[i] for i in batch], temperature).blocks() for row in block)
+            found |= {i: self._top(row, k) for i, row in zip(batch, rows, strict=True)}
+        return [found[i] for i in range(len(prompts))]
+
+    def _top(self, row: "torch.Tensor", k: int) -> Top:
+        best = row.topk(min(k, len(row)))
+        listed: dict[str, float] = {}
+        for token, value in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+            # Special tokens have no text of their own; tokens of one text are one entry, as on a server.
+            text = self.detokenize([token])
+            listed[text] = float(np.logaddexp(listed[text], value)) if text in listed else value
+        return Top(listed, max(0.0, 1.0 - math.fsum(map(math.exp, listed.values()))))
+
+    def keep(self, folder: Path, purse: "Purse") -> None:  # noqa: B027
+        """Where replies are kept and paid from, for subjects behind an interface; nothing to do for others."""
 
     def scored_tokens(self, contexts: Sequence[Context]) -> int:
         """Tokens that scoring these contexts computes, padding and shared prefixes left out."""

@@ -137,13 +137,16 @@ def _adapter_config(folder: Path) -> dict[str, Any]:
 
 
 def _find_base(base: str) -> Checkpoint:
-    found: Checkpoint
+    found: Any
     try:
         found = resolve(base)
     except SpecError:
-        # PEFT records hub ids bare; our own spec for them has the prefix.
+        found = None
+    if not isinstance(found, Checkpoint):
+        # PEFT records hub ids bare, some of which are called as providers are; our own spec for them has the prefix.
         found = resolve(f"hf/{base}")
-    return found
+    checkpoint: Checkpoint = found
+    return checkpoint
 
 
 def refuse_pickle(folder: Path) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from whatchanged import registry
+from whatchanged.endpoints import is_endpoint
 from whatchanged.errors import MissingExtra, SpecError, TokenizerMismatch
 from whatchanged.subjects.base import Subject
+from whatchanged.subjects.endpoint import ONLY_ENDPOINTS, Remote
 
 if TYPE_CHECKING:
     from whatchanged.subjects.modifiers import Modifier
@@ -26,8 +28,8 @@ def parse(spec: str) -> tuple[str, list[tuple[str, str]]]:
     pairs = []
     for part in parts:
         name, equals, value = part.partition("=")
-        if name not in registry.modifiers and name != "base":
-            known = ", ".join(sorted([*registry.modifiers, "base"]))
+        if name not in registry.modifiers and name not in ("base", *ONLY_ENDPOINTS):
+            known = ", ".join(sorted([*registry.modifiers, "base", *ONLY_ENDPOINTS]))
             raise SpecError(f"unknown modifier '{name}' in '{spec}': one of {known}")
         if not equals or not value:
             raise SpecError(f"modifier '{name}' in '{spec}' has no value: write +{name}=VALUE")
@@ -42,40 +44,55 @@ def check_specs(specs: Sequence[str]) -> None:
     """
     for spec in specs:
         target, pairs = parse(spec)
-        resolve(target, dict(pairs).get("base"))
-        _modifiers(pairs)
+        found = resolve(target, dict(pairs).get("base"))
+        if isinstance(found, Remote):
+            found.check(pairs)
+        else:
+            _modifiers(pairs)
 
 
 def open_subjects(specs: Sequence[str], check_vocabulary: bool = True) -> list[Subject]:
-    """Load every spec, sharing what can be shared.
+    """Load every spec, sharing what can be shared; ask every model behind an interface for one token.
 
-    Raises SpecError or CheckpointError for a spec that cannot be used, TokenizerMismatch when the
-    subjects' tokens do not mean the same, MissingExtra without torch and transformers.
+    Raises SpecError or CheckpointError for a spec that cannot be used, EndpointError for a model behind an interface
+    that does not answer, TokenizerMismatch when the tokens of subjects that show theirs do not mean the same,
+    MissingExtra without torch and transformers or without Inspect.
     """
-    try:
-        from whatchanged.subjects.load import Loader
-    except ImportError as error:
-        raise MissingExtra(error.name or "torch", "hf") from None
-    loader = Loader()
-    subjects = [_open(spec, loader) for spec in specs]
+    parsed = [parse(spec) for spec in specs]
+    loader = None if all(is_endpoint(target) for target, _ in parsed) else _loader()
+    subjects = [_open(spec, *parts, loader) for spec, parts in zip(specs, parsed, strict=True)]
     if check_vocabulary:
-        for other in subjects[1:]:
-            if other.vocabulary != subjects[0].vocabulary:
+        shown = [s for s in subjects if s.vocabulary]
+        for other in shown[1:]:
+            if other.vocabulary != shown[0].vocabulary:
                 raise TokenizerMismatch(
-                    f"'{subjects[0].name}' and '{other.name}' have different tokenizers or vocabulary sizes, so "
+                    f"'{shown[0].name}' and '{other.name}' have different tokenizers or vocabulary sizes, so "
                     "their next-token distributions cannot be compared; "
                     "text-level comparison of recorded responses still works"
                 )
     return subjects
 
 
-def _open(spec: str, loader: Any) -> Subject:
-    target, pairs = parse(spec)
-    subject: Subject = loader.open(spec, resolve(target, dict(pairs).get("base")), _modifiers(pairs))
+def _loader() -> Any:
+    try:
+        from whatchanged.subjects.load import Loader
+    except ImportError as error:
+        raise MissingExtra(error.name or "torch", "hf") from None
+    return Loader()
+
+
+def _open(spec: str, target: str, pairs: Sequence[tuple[str, str]], loader: Any) -> Subject:
+    found = resolve(target, dict(pairs).get("base"))
+    if isinstance(found, Remote):
+        return found.open(spec, pairs)
+    subject: Subject = loader.open(spec, found, _modifiers(pairs))
     return subject
 
 
 def _modifiers(pairs: Sequence[tuple[str, str]]) -> "list[Modifier]":
+    for name, value in pairs:
+        if name in ONLY_ENDPOINTS:
+            raise SpecError(f"+{name}={value} is for models behind an interface (openai-api/...): leave it out here")
     try:
         return [registry.modifiers[name](value) for name, value in pairs if name != "base"]
     except ImportError as error:
@@ -83,7 +100,10 @@ def _modifiers(pairs: Sequence[tuple[str, str]]) -> "list[Modifier]":
 
 
 def resolve(target: str, given_base: str | None = None) -> Any:
-    """The local checkpoint that a target names. Raises SpecError listing what a target can be."""
+    """What a target names: a local checkpoint, or a model behind an interface.
+
+    Raises SpecError listing what a target can be.
+    """
     for name in registry.subjects:
         source = registry.subjects[name]()
         if source.matches(target):

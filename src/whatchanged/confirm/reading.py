@@ -1,0 +1,134 @@
+"""Texts to rates: by the predicate itself, or by the judge where the predicate is a rubric."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from whatchanged.confirm.corrected import Calibrated
+from whatchanged.confirm.instruments import Rate
+from whatchanged.ledger import Ledger, json_codec
+from whatchanged.predicates import Predicate
+from whatchanged.records import Cost, Pair, Prompt
+from whatchanged.roles.consult import Roles
+from whatchanged.roles.judge import Judge, calibrate
+from whatchanged.stats import Calibration
+
+T = TypeVar("T")
+Stored = list[tuple[float | None, float | None] | None]
+RATES = json_codec(Stored)
+CALIBRATIONS = json_codec(tuple[Calibration, Calibration] | None)
+# The share of alpha that pays for not knowing the judge's error rates on a rubric exactly: with k calibrated rubrics
+# the false discovery rate is at most alpha (1 + k DELTA).
+DELTA = 0.1
+
+
+class Answers(NamedTuple):
+    """What both models said to one prompt: one text each, or as many as were recorded."""
+
+    prompt: Prompt
+    base: Sequence[str]
+    candidate: Sequence[str]
+
+    @property
+    def identical(self) -> bool:
+        """Whether both said the same texts, in any order: no difference, whatever the predicate."""
+        return sorted(self.base) == sorted(self.candidate)
+
+
+def answers(pair: Pair, prompt: Prompt) -> Answers:
+    """The two texts of a pair."""
+    return Answers(prompt, (pair.base.text,), (pair.candidate.text,))
+
+
+@dataclass
+class Reader:
+    """Reads answers for one campaign. Without a judge a rubric is decided by its own cue words."""
+
+    ledger: Ledger
+    roles: Roles
+    saved: int = field(default=0, init=False)
+    missing: int = field(default=0, init=False)
+
+    def judge_of(self, predicate: Predicate) -> Judge | None:
+        """The judge, if there is one and the predicate is a rubric."""
+        return self.roles.judge if predicate.family == "judged" else None
+
+    def rates(self, predicate: Predicate, read: Sequence[Answers], step: str) -> list[Rate | None]:
+        """One rate an entry, the mean over its texts; None where the judge gave no verdict."""
+        judge = self.judge_of(predicate)
+        if judge is None:
+            return [_executed(predicate, a) for a in read]
+        stored: Stored = self.ledger.once(
+            f"confirm/{step}-judged", RATES, lambda: _judged(judge, predicate.spec.args["rubric"], read)
+        )
+        self.saved += sum(len(a.base) + len(a.candidate) for a in read if a.identical)
+        self.missing += stored.count(None)
+        self.roles.did["judge"] = [
+            f"{self.saved} calls avoided by equal answers, {self.missing} prompts without a verdict"
+        ]
+        return [None if rate is None else Rate(*rate) for rate in stored]
+
+    def calibrated(self, predicate: Predicate) -> Calibrated | None:
+        """The judge's errors on this rubric; None without labels of both kinds for both models."""
+        judge = self.judge_of(predicate)
+        if judge is None or not self.roles.labels:
+            return None
+        rubric = predicate.spec.args["rubric"]
+        found = self.ledger.once(
+            f"confirm/calibration-{hashlib.sha256(rubric.encode()).hexdigest()[:12]}",
+            CALIBRATIONS,
+            lambda: _counted(judge, lambda: calibrate(judge, self.roles.labels, rubric)),
+        )
+        return (
+            None
+            if found is None
+            else Calibrated(base=found[0], candidate=found[1], delta=DELTA * self.ledger.config.alpha)
+        )
+
+    def judged_by(self, predicate: Predicate) -> str | None:
+        """The judge's name, and whether its verdicts are corrected."""
+        judge = self.judge_of(predicate)
+        if judge is None:
+            return "its cue words, for want of a judge" if predicate.family == "judged" else None
+        known = self.calibrated(predicate)
+        if known is None:
+            return f"{judge.model.name} (not calibrated: rates are its verdicts)"
+        shown = ", ".join(
+            f"{side} {c.sensitivity:.2f}/{c.specificity:.2f}"
+            for side, c in (("base", known.base), ("candidate", known.candidate))
+        )
+        return f"{judge.model.name} (sensitivity/specificity {shown}; bounds corrected)"
+
+
+def _counted(judge: Judge, work: Callable[[], T]) -> tuple[T, Cost]:
+    """What `work` returns, and what it made the judge cost."""
+    before = judge.usage
+    value = work()
+    return value, Cost(judge_calls=judge.usage.judge_calls - before.judge_calls, usd=judge.usage.usd - before.usd)
+
+
+def _judged(judge: Judge, rubric: str, read: Sequence[Answers]) -> tuple[Stored, Cost]:
+    texts = [(a.prompt, text) for a in read if not a.identical for text in (*a.base, *a.candidate)]
+    verdicts, cost = _counted(judge, lambda: judge.verdicts(rubric, texts))
+    given = iter(verdicts)
+    rates: Stored = []
+    for a in read:
+        if a.identical:
+            rates.append((None, None))
+            continue
+        base, candidate = _mean([next(given) for _ in a.base]), _mean([next(given) for _ in a.candidate])
+        rates.append(None if base is None or candidate is None else (base, candidate))
+    return rates, cost
+
+
+def _executed(predicate: Predicate, a: Answers) -> Rate:
+    base = _mean([predicate.score(text, a.prompt) for text in a.base])
+    # An identical pair is no difference, whatever the predicate: it need not be looked at twice.
+    return Rate(base, base if a.identical else _mean([predicate.score(text, a.prompt) for text in a.candidate]))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean; None when any is missing: the half that is there would be a biased sample of the answers."""
+    known = [v for v in values if v is not None]
+    return sum(known) / len(known) if values and len(known) == len(values) else None

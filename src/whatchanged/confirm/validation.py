@@ -1,0 +1,96 @@
+"""Confirmed findings put to the validations of the older work: what they say, and what they cost."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from whatchanged import registry
+from whatchanged.confirm.instruments import Instruments
+from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
+from whatchanged.records import Cost, Finding, Hypothesis, Prompt
+from whatchanged.report.model import Validated
+from whatchanged.roles import Roles
+from whatchanged.roles.metered import Metered
+from whatchanged.roles.validators import Material, Validation, Validator, validate
+from whatchanged.subjects import Access, Subject
+
+VALIDATION = json_codec(Validation)
+MOST_FINDINGS = 8
+
+
+def validations(
+    ledger: Ledger,
+    tools: Instruments,
+    roles: Roles,
+    findings: Sequence[Finding],
+    prompts: Sequence[Prompt],
+    subjects: tuple[Subject, Subject],
+) -> list[Validated]:
+    """One entry a confirmed finding and validator that --validators names, on fresh pairs of the finding's region.
+
+    They change no verdict: a reader who guesses right shows that the claim is useful, not how large the change is.
+    """
+    model = roles.validating
+    if model is None:
+        return []
+    confirmed = sorted((f for f in findings if f.status == "confirmed"), key=lambda f: -abs(f.effect))[:MOST_FINDINGS]
+    entries = []
+    cap = Access[ledger.config.access]
+    for name in ledger.config.validators:
+        for finding in confirmed:
+            if not tools.may_sample():
+                break
+            fresh, note = _fresh(finding, prompts)
+            material = Material(
+                model=Metered(model),
+                pairs=tools.pairs_of(fresh, f"validate-{finding.id}"),
+                prompts={p.id: p for p in fresh},
+                base=subjects[0],
+                candidate=subjects[1],
+                seed=ledger.config.seed,
+                max_tokens=ledger.config.limits.response_tokens,
+                temperature=ledger.config.temperature,
+                cap=cap,
+            )
+            validator = registry.validators[name]()
+            work = partial(_run, validator, finding, material)
+            came = ledger.once(f"validate/{name}-{finding.id}", VALIDATION, work)
+            if material.access < validator.needs:
+                note = f"needs access '{validator.needs.name}'"
+            entries.append(_entry(name, finding, came, note))
+    return entries
+
+
+def _fresh(finding: Finding, prompts: Sequence[Prompt]) -> tuple[list[Prompt], str]:
+    """Prompts of the region that the finding's own test did not look at; its own where it looked at all, which is said.
+
+    What the test saw was selected for: on those prompts a reader may look better than elsewhere.
+    """
+    inside = [p for p in prompts if finding.region.contains(p)]
+    left = inside[finding.n_prompts + finding.unanswered :][:PAIR_BATCH]
+    return (left, "") if left else (inside[:PAIR_BATCH], "on the prompts of the finding's own test")
+
+
+def _run(validator: Validator, finding: Finding, material: Material) -> tuple[Validation, Cost]:
+    came = validate(validator, _hypothesis(finding), material)
+    usd = material.model.usd if isinstance(material.model, Metered) else 0.0
+    return came, sum(material.spent, Cost(calls=came.calls, usd=round(usd, 6)))
+
+
+def _hypothesis(f: Finding) -> Hypothesis:
+    return Hypothesis(
+        id=f.id, sentence=f.sentence, region=f.region, predicate=f.predicate, direction=f.direction, margin=f.margin
+    )
+
+
+def _entry(name: str, finding: Finding, came: Validation, note: str) -> Validated:
+    return Validated(
+        finding=finding.id,
+        validator=name,
+        trials=came.n,
+        missing=came.missing,
+        mean=round(came.mean, 6),
+        e_value=math.exp(min(came.log_e, 690.0)),
+        calls=came.calls,
+        note=note,
+    )

@@ -1,0 +1,69 @@
+"""Pairs of answers from models that cannot share their random numbers: each answers for itself."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
+from whatchanged.records import Cost, Pair, Prompt, Response, Tokens
+from whatchanged.subjects import Access, Said, Subject
+
+PAIRS = json_codec(list[Pair | None])
+
+
+def independent_pairs(
+    ledger: Ledger, base: Subject, candidate: Subject, prompts: Sequence[Prompt], stage: str, draw: int = 0
+) -> list[Pair | None]:
+    """One pair a prompt, in order; None where either model gave no answer."""
+    pairs: list[Pair | None] = []
+    batches = [prompts[i : i + PAIR_BATCH] for i in range(0, len(prompts), PAIR_BATCH)]
+    for number, batch in enumerate(ledger.progress.track(f"{stage.split('/')[0]}: pairs of answers", batches)):
+        step = f"{stage}/asked-{draw}-{number:04d}"
+        pairs += ledger.once(step, PAIRS, partial(_asked, ledger, base, candidate, batch, draw))
+    return pairs
+
+
+def text_pair(prompt: Prompt, base: str, candidate: str, draw: int = 0) -> Pair:
+    """A pair of which only the texts are known: `split_at` counts characters."""
+    said = [Response(prompt_id=prompt.id, draw=draw, tokens=(), text=text, finished=True) for text in (base, candidate)]
+    return Pair(
+        prompt_id=prompt.id,
+        draw=draw,
+        base=said[0],
+        candidate=said[1],
+        split_at=None if base == candidate else _first_difference(base, candidate),
+        coupled=False,
+    )
+
+
+def _asked(
+    ledger: Ledger, base: Subject, candidate: Subject, batch: Sequence[Prompt], draw: int
+) -> tuple[list[Pair | None], Cost]:
+    config = ledger.config
+    length, temperature = config.limits.response_tokens, config.temperature
+    # Not the same key for both: two servers with one seed would share noise in a way that nobody controls.
+    said = [
+        subject.respond(batch, draw, length, temperature, f"{config.seed}-{side}")
+        for side, subject in (("base", base), ("candidate", candidate))
+    ]
+    pairs = [
+        None if a is None or b is None else text_pair(prompt, a.text, b.text, draw)
+        for prompt, a, b in zip(batch, *said, strict=True)
+    ]
+    return pairs, answer_cost((base, candidate), said)
+
+
+def answer_cost(subjects: Sequence[Subject], said: Sequence[Sequence[Said | None]]) -> Cost:
+    """What the answers of base and candidate cost: tokens, and calls where a model is behind an interface."""
+    tokens = [sum(s.tokens for s in answers if s is not None) for answers in said]
+    calls = sum(
+        answer is not None
+        for subject, answers in zip(subjects, said, strict=True)
+        if subject.access <= Access.logprobs
+        for answer in answers
+    )
+    usd = sum(s.usd or 0.0 for answers in said for s in answers if s is not None)
+    return Cost(decoded_tokens=Tokens(base=tokens[0], candidate=tokens[1]), calls=calls, usd=round(usd, 6))
+
+
+def _first_difference(a: str, b: str) -> int:
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

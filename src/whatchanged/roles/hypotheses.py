@@ -1,0 +1,44 @@
+"""Proposals of the roles, and how they become hypotheses: nobody's word counts, only what can be executed."""
+
+from collections.abc import Sequence
+
+from whatchanged.predicates import load
+from whatchanged.records import Direction, Hypothesis, PredicateSpec, Record, Region
+
+# A guess is worth a test; an effect that was measured in discovery comes first.
+PRIOR = 0.1
+
+
+class Proposal(Record):
+    """A claim to be tested. `sentence` is built from the parts that are executed, never written by a model.
+
+    `refuted_by` and `probes` are a model's own words.
+    """
+
+    sentence: str
+    region: Region
+    predicate: PredicateSpec
+    direction: Direction
+    refuted_by: str = ""
+    probes: tuple[str, ...] = ()
+
+
+def sentence(region: Region, predicate: PredicateSpec, direction: Direction) -> str:
+    """What is executed, in words. Raises SpecError for a predicate that cannot be loaded."""
+    return f"On {region.describe()}, the candidate {load(predicate).describe(direction)}."
+
+
+def to_hypotheses(proposals: Sequence[Proposal], margin: float, prefix: str) -> list[Hypothesis]:
+    """Proposals as hypotheses with ids such as r01 (reasoner) or s01 (self-report)."""
+    return [
+        Hypothesis(
+            id=f"{prefix}{number:02d}",
+            sentence=proposal.sentence,
+            region=proposal.region,
+            predicate=proposal.predicate,
+            direction=proposal.direction,
+            margin=margin,
+            prior=PRIOR,
+        )
+        for number, proposal in enumerate(proposals, 1)
+    ]
