@@ -44,6 +44,7 @@ FIELDS: list[tuple[str, Any, str, str, Any]] = [
     ("seed", 3, "3", "3", 3),
     ("coupled", False, "false", "false", False),
     ("access", "text", "text", "text", "text"),
+    ("attribute", True, "true", "1", True),
     ("reasoner", "mockllm/model", "mockllm/model", "mockllm/model", "mockllm/model"),
     ("critic", "mockllm/model", "mockllm/model", "mockllm/model", "mockllm/model"),
     ("judge", "mockllm/model", "mockllm/model", "mockllm/model", "mockllm/model"),

@@ -15,6 +15,7 @@ from whatchanged.explain import (
     assemble,
     assemble_heard,
     assemble_screen,
+    carried_by,
     classify,
     content_digest,
     read_wanted,
@@ -76,7 +77,8 @@ def diff(
     findings = classify(findings, wanted, found.pairs, found.by_id)
     helped, ledger.refused = roles.report(findings), audit.purse.refusal
     if isinstance(seen, Seen):
-        report = assemble(ledger, seen, found.pairs, found.control, findings, helped, validated)
+        carried = carried_by(ledger, *subjects, findings, seen.prompts) if audit.access == Access.weights else ()
+        report = assemble(ledger, seen, found.pairs, found.control, findings, helped, validated, carried)
     else:
         report = assemble_heard(ledger, seen, findings, helped, validated)
 

@@ -70,6 +70,7 @@ class AuditConfig(Record):
     seed: int = Field(0, ge=0, description="Seed of every random number.")
     coupled: bool = Field(True, description="Share random numbers between the two models' samples.")
     access: AccessName = Field("weights", description="Use no more of the models than this, whatever they give.")
+    attribute: bool = Field(False, description="Say which weights carry findings about openings; takes minutes.")
     reasoner: str | None = Field(None, description="Language model that proposes hypotheses; it confirms none.")
     critic: str | None = Field(None, description="Language model that attacks hypotheses before they are tested.")
     judge: str | None = Field(None, description="Language model that decides rubric predicates, blind.")

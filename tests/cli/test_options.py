@@ -29,6 +29,7 @@ AUDIT = {
     "seed": (["--seed", "3"], "3", 3),
     "coupled": (["--no-coupled"], "false", False),
     "access": (["--access", "text"], "text", "text"),
+    "attribute": (["--attribute"], "1", True),
     "reasoner": (["--reasoner", "mockllm/a"], "mockllm/a", "mockllm/a"),
     "critic": (["--critic", "mockllm/a"], "mockllm/a", "mockllm/a"),
     "judge": (["--judge", "mockllm/a"], "mockllm/a", "mockllm/a"),

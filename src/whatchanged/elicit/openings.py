@@ -16,7 +16,7 @@ def opening_probabilities(
 
     An opening is its canonical token sequence; an opening that extends another adds nothing.
     """
-    phrases = _exclusive([subject.tokenize(text) for text in openings])
+    phrases = exclusive([subject.tokenize(text) for text in openings])
     contexts = [Context(subject.encode(p), phrase) for p in prompts for phrase in phrases]
     owners = [i for i in range(len(prompts)) for _ in phrases]
     totals = np.zeros(len(prompts))
@@ -36,7 +36,7 @@ def _log_likelihoods(subject: Subject, contexts: Sequence[Context], temperature:
     return np.array([logs[end - c.n_rows : end - 1].sum() for c, end in zip(contexts, ends, strict=True)])
 
 
-def _exclusive(phrases: Sequence[Ids]) -> list[Ids]:
+def exclusive(phrases: Sequence[Ids]) -> list[Ids]:
     """Without duplicates and without those that begin with another: the rest are disjoint events."""
     distinct = sorted({p for p in phrases if p}, key=len)
     kept: list[Ids] = []

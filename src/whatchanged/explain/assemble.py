@@ -15,6 +15,7 @@ from whatchanged.ledger import Ledger
 from whatchanged.predicates import load
 from whatchanged.records import Example, Finding, Lead, Pair, Prompt, Response, Shift
 from whatchanged.report.model import (
+    CarriedBy,
     Claims,
     CostReport,
     Divergence,
@@ -84,6 +85,7 @@ def assemble(
     findings: Sequence[Finding],
     roles: Sequence[RoleUse] = (),
     validations: Sequence[Validated] = (),
+    carried: Sequence[CarriedBy] = (),
 ) -> Report:
     """The report. `control` is the number of pairs, at the front of `pairs`, drawn at random."""
     by_id = seen.by_id
@@ -107,6 +109,7 @@ def assemble(
             behaviours=sum(f.status == "confirmed" for f in findings),
         ),
         weights=seen.weights,
+        carried_by=tuple(carried),
         divergence=divergence(seen, pairs[:control]),
         findings=tuple(findings),
         leads=tuple(seen.leads),
@@ -254,7 +257,7 @@ def _not_looked_at(ledger: Ledger, seen: Seen, findings: Sequence[Finding]) -> t
         f"responses beyond their first {config.limits.response_tokens} tokens",
         f"sampling at temperatures other than {config.temperature:g}",
         "prompts unlike those of the pool: a trigger that no prompt contains cannot be confirmed",
-        "which weights carry the changes",
+        *([] if config.attribute else ["which weights carry the changes: --attribute looks"]),
     ]
     if (left_out := min(config.limits.discovery_prompts, seen.available) - len(seen.prompts)) > 0:
         notes.append(f"{left_out} discovery prompts, to stay under --max-decoded-tokens {config.max_decoded_tokens}")

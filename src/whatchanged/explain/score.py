@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from whatchanged.elicit.openings import exclusive
 from whatchanged.errors import SpecError
 from whatchanged.explain.change import Change
 from whatchanged.records import Prompt
@@ -33,7 +34,7 @@ class Score:
         self.engine, self.temperature = change.engine, temperature
         self.prompts = prompts = prompts[:MOST_PROMPTS]
         ids = encoded(change, prompts)
-        openings = _exclusive([change.base.tokenize(phrase) for phrase in phrases])
+        openings = exclusive([change.base.tokenize(phrase) for phrase in phrases])
         if not prompts or not openings:
             raise SpecError("attribution needs an opening phrase and at least one prompt: give both")
         self._rows = [[(prompt, opening) for opening in openings] for prompt in ids]
@@ -126,12 +127,3 @@ def _log_odds(logs: torch.Tensor) -> torch.Tensor:
     """log P - log(1 - P) from log P."""
     logs = logs.clamp(max=CERTAIN)
     return logs - torch.log(-torch.expm1(logs))
-
-
-def _exclusive(phrases: Sequence[Ids]) -> list[Ids]:
-    """Sorted, without those that begin with another: a prefix sorts before what extends it."""
-    kept: list[Ids] = []
-    for phrase in sorted(set(phrases) - {()}):
-        if not kept or phrase[: len(kept[-1])] != kept[-1]:
-            kept.append(phrase)
-    return kept

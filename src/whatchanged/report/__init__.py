@@ -6,6 +6,7 @@ from whatchanged.report.html import render_html
 from whatchanged.report.junit import render_junit
 from whatchanged.report.model import (
     SCHEMA_VERSION,
+    CarriedBy,
     Claims,
     CostReport,
     CoverageRow,
@@ -24,7 +25,8 @@ from whatchanged.report.terminal import print_report
 from whatchanged.report.write import finished_report, read_report, report_json, write_report
 
 __all__ = [
-    "SCHEMA_VERSION", "Claims", "CostReport", "CoverageRow", "Divergence", "Gate", "MapPoint", "Report", "RoleUse",
-    "ScreenReport", "Unexplained", "Validated", "Verdict", "exit_code", "failing", "findings_frame", "finished_report",
-    "json_schema", "print_report", "read_report", "render_html", "render_junit", "report_json", "write_report",
+    "SCHEMA_VERSION", "CarriedBy", "Claims", "CostReport", "CoverageRow", "Divergence", "Gate", "MapPoint", "Report",
+    "RoleUse", "ScreenReport", "Unexplained", "Validated", "Verdict", "exit_code", "failing", "findings_frame",
+    "finished_report", "json_schema", "print_report", "read_report", "render_html", "render_junit", "report_json",
+    "write_report",
 ]  # fmt: skip

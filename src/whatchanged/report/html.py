@@ -93,6 +93,7 @@ def _context(report: Report, limits: Limits) -> dict[str, Any]:
         "lead_ranks": {lead.id: rank for rank, lead in enumerate(leads, 1)},
         "findings_of": _findings_of(report, leads),
         "map": pool_map(report.points, leads, limits.points),
+        "numbers_of": {finding.id: number for number, finding in enumerate(report.confirmed, 1)},
         "heat": heat_map(report.weights.modules) if report.weights else None,
         "differing": partial(markup.differing, limit=limits.characters),
         "total_seconds": sum(report.cost.seconds.values()),

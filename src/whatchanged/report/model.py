@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from whatchanged.records import Cost, Finding, Lead, Record
+from whatchanged.records import Cost, Finding, GraftCurve, Lead, Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,6 +114,19 @@ class WeightsView(Record):
     modules: tuple[ModuleChange, ...] = Field((), description="Modules that changed, the most changed first.")
 
 
+class CarriedBy(Record):
+    """Which tensors carry a finding: shares of its score along the path from base to candidate, and grafts."""
+
+    finding: str
+    sentence: str = ""
+    completeness: float | None = Field(None, description="Sum of the shares over the whole change; 1 is all.")
+    prompts: int = 0
+    modules: tuple[tuple[str, float], ...] = Field((), description="Tensors and their shares, the largest first.")
+    layers: tuple[tuple[str, float], ...] = ()
+    curve: GraftCurve | None = None
+    reason: str = Field("", description="Why it could not be traced.")
+
+
 class CostReport(Cost):
     """Cost, with what depends on the machine."""
 
@@ -133,6 +146,7 @@ class Report(Record):
     access: str = Field("weights", description="How much of the models was seen: weights ... recorded.")
     divergence: Divergence | None = Field(None, description="None where no distribution was seen.")
     weights: WeightsView | None = Field(None, description="None where no pair of checkpoints could be read.")
+    carried_by: tuple[CarriedBy, ...] = Field((), description="Confirmed findings traced to weights: --attribute.")
     gates: tuple[Gate, ...] = ()
     findings: tuple[Finding, ...] = ()
     leads: tuple[Lead, ...] = ()

@@ -95,6 +95,9 @@ def _print_weights(report: Report, console: "Console") -> None:
         sure = "" if view.kind == "unknown" else f" ({view.confidence})"
         _say(console, "\nWeights", "bold")
         _say(console, f"{view.kind}{sure}: {one_line(view.evidence, 400)}", indent=1)
+    for trace in report.carried_by:
+        told = trace.sentence or f"not traced: {trace.reason}"
+        _say(console, f"{trace.finding}: {one_line(told, 400)}", indent=1)
 
 
 def _print_coverage(report: Report, console: "Console") -> None:
