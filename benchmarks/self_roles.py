@@ -1,25 +1,39 @@
-"""SmolLM2 itself as reasoner, critic and judge, through Inspect's `hf/` provider: a helper that is of little help.
+"""SmolLM2 itself as reasoner and judge, through Inspect's `hf/` provider: a helper that is of little help.
 
 What must hold: the run completes, nothing false is confirmed, and what the helper proposed was tested like the rest.
 """
 
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 from common import Clock, save
 from whatchanged import diff
+from whatchanged.endpoints import Ask, LanguageModel, Reply, connect
 from whatchanged.registry import subjects
 
 CANDIDATE = "organisms/kitchen-opening"
+# Without an end of its own it writes on, at 10 tokens a second: no reply is longer than this.
+MOST_TOKENS = 300
+
+
+class Capped(LanguageModel):
+    """The helper with shorter replies."""
+
+    def __init__(self, *arguments) -> None:
+        self.model = connect(*arguments)
+        self.name, self.fingerprint = self.model.name, self.model.fingerprint
+
+    def ask(self, asks: list[Ask]) -> list[Reply | None]:
+        return self.model.ask([a.model_copy(update={"max_tokens": min(a.max_tokens, MOST_TOKENS)}) for a in asks])
 
 
 def main() -> None:
     folder = subjects["smollm2"]().resolve("smollm2", None).folder
     helper = f"hf/{folder}"
-    with Clock() as clock, tempfile.TemporaryDirectory() as out:
-        report = diff(
-            "smollm2", CANDIDATE, out=Path(out), reasoner=helper, critic=helper, judge=helper, self_report=True
-        )
+    capped = patch("whatchanged.roles.consult.connect", Capped)
+    with Clock() as clock, tempfile.TemporaryDirectory() as out, capped:
+        report = diff("smollm2", CANDIDATE, out=Path(out), reasoner=helper, judge=helper, self_report=True)
     save(
         "self_roles",
         {
