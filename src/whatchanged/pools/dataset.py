@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatchanged.errors import MissingExtra, PoolError
-from whatchanged.pools.rows import at, filled, must_exist, prompt_of
+from whatchanged.pools.rows import filled, prompt_of
+from whatchanged.pools.source import POOL
 from whatchanged.records import Prompt
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def read_dataset(path: Path) -> list[Prompt]:
     row fills; optional `tags`, `category`, `source`. Raises MissingExtra without datasets, PoolError for
     another folder, a dataset without such a column, a malformed row ('row N', from 1), or no rows.
     """
-    must_exist(path)
+    POOL.must_exist(path)
     try:
         from datasets import load_from_disk
     except ImportError:
@@ -44,6 +45,6 @@ def _prompts(part: "Dataset", path: Path, prefix: str) -> list[Prompt]:
     rows = part.select_columns(columns + [name for name in EXTRAS if name in part.column_names])
     prompts = []
     for number, row in enumerate(rows, start=1):
-        with at(path, f"{prefix}row {number}"):
+        with POOL.at(path, f"{prefix}row {number}"):
             prompts.append(prompt_of(row, columns, path.name))
     return prompts

@@ -1,7 +1,6 @@
 """One row of any pool (JSON object, CSV record, dataset row, log sample) to a `Prompt`."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -39,21 +38,6 @@ def tags_of(row: Mapping[str, Any]) -> tuple[str, ...]:
                 raise ValueError(f"{key} must be a name or a list of names, not {_short(value)}")
             found.append(str(name).strip())
     return tuple(dict.fromkeys(name for name in found if name))
-
-
-@contextmanager
-def at(path: Path, place: str) -> Iterator[None]:
-    """Turn a ValueError about one row into a PoolError that says where: 'pool FILE line N: ...'."""
-    try:
-        yield
-    except ValueError as error:
-        raise PoolError(f"pool {path} {place}: {error}") from None
-
-
-def must_exist(path: Path) -> None:
-    """Raise PoolError unless the path is there."""
-    if not path.exists():
-        raise PoolError(f"pool {path}: no such file or folder; check the path")
 
 
 def filled(prompts: list[Prompt], path: Path) -> list[Prompt]:

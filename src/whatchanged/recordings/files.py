@@ -6,9 +6,8 @@ from typing import Any
 
 from whatchanged.errors import LogError
 from whatchanged.pools.rows import prompt_of
-from whatchanged.recordings.lines import csv_records, json_object, lines
 from whatchanged.recordings.log import Log, Sample, gather
-from whatchanged.recordings.rows import at, first_of, key_of, one_model, said, shown
+from whatchanged.recordings.rows import LOG, first_of, key_of, one_model, said, shown
 
 PROMPTS = ("prompt", "input", "text")
 RESPONSES = ("response", "completion", "output", "answer")
@@ -25,9 +24,9 @@ def read_jsonl(path: Path) -> Log:
     """
     samples: list[Sample] = []
     model: str | None = None
-    for number, line in lines(path):
-        with at(path, f"line {number}"):
-            row = json_object(line)
+    for number, line in LOG.lines(path):
+        with LOG.at(path, f"line {number}"):
+            row = LOG.json_object(line)
             model = one_model((model, row.get("model")))
             samples.append(_sample(row, path.name))
     return gather(samples, path, "jsonl", model)
@@ -41,7 +40,7 @@ def read_csv(path: Path) -> Log:
     `tags`, `category`, `model`. Raises LogError naming the line on which the record begins, or if there is
     no response.
     """
-    records = csv_records(path)
+    records = LOG.csv_records(path)
     _, header = next(records, (1, []))
     for names in (PROMPTS, RESPONSES):
         if header and not set(header) & set(names):
@@ -49,7 +48,7 @@ def read_csv(path: Path) -> Log:
     samples: list[Sample] = []
     model: str | None = None
     for number, cells in records:
-        with at(path, f"line {number}"):
+        with LOG.at(path, f"line {number}"):
             if len(cells) > len(header):
                 raise ValueError("more cells than the header has; quote a text that holds commas")
             row = dict(zip(header, cells + [""] * (len(header) - len(cells)), strict=True))

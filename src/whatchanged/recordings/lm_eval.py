@@ -8,9 +8,8 @@ from typing import Any
 
 from whatchanged.errors import LogError
 from whatchanged.pools.rows import prompt_of
-from whatchanged.recordings.lines import json_object, lines
 from whatchanged.recordings.log import Log, Sample, gather
-from whatchanged.recordings.rows import at, key_of, shown
+from whatchanged.recordings.rows import LOG, key_of, shown
 
 # A rolling log-likelihood, which the harness writes as text where another task has its response.
 NUMBER = re.compile(r"-\d+\.\d+(?:e[+-]?\d+)?|-inf|nan")
@@ -26,9 +25,9 @@ def read_lm_eval(path: Path) -> Log:
     """
     samples: list[Sample] = []
     filters: dict[tuple[str | None, str], object] = {}
-    for number, line in lines(path):
-        with at(path, f"line {number}"):
-            row = json_object(line)
+    for number, line in LOG.lines(path):
+        with LOG.at(path, f"line {number}"):
+            row = LOG.json_object(line)
             for sample in _samples(row, path):
                 if filters.setdefault((sample.key, sample.prompt.id), row.get("filter")) == row.get("filter"):
                     samples.append(sample)

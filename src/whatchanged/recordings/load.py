@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from whatchanged.errors import LogError
-from whatchanged.recordings.lines import json_object, lines
 from whatchanged.recordings.log import Log
+from whatchanged.recordings.rows import LOG
 from whatchanged.registry import recordings as readers
 
 SUFFIXES = {".eval": "inspect", ".json": "inspect", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
@@ -38,7 +38,7 @@ def _is_lm_eval(path: Path) -> bool:
     if path.name.startswith("samples_"):
         return True
     try:
-        row = json_object(next(lines(path), (0, ""))[1])
+        row = LOG.json_object(next(LOG.lines(path), (0, ""))[1])
     except ValueError:
         return False  # the reader of JSON lines says what is wrong with it
     return "doc_id" in row and bool({"resps", "filtered_resps"} & row.keys())

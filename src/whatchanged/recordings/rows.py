@@ -1,27 +1,13 @@
-"""Parts of a row that the readers share: where it stands, its id, what was answered, which model answered."""
+"""What the readers share: how faults are told, and a row's id, what was answered, which model answered."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from whatchanged.errors import LogError
+from whatchanged.pools.source import Source
 from whatchanged.recordings.log import whole
 
-
-@contextmanager
-def at(path: Path, place: str) -> Iterator[None]:
-    """Turn a ValueError about one row into a LogError that says where: 'log FILE line N: ...'."""
-    try:
-        yield
-    except ValueError as error:
-        raise LogError(f"log {path} {place}: {error}") from None
-
-
-def must_exist(path: Path) -> None:
-    """Raise LogError unless the path is there."""
-    if not path.exists():
-        raise LogError(f"log {path}: no such file; check the path")
+LOG = Source("log", LogError, "file", "recorded response", '{"prompt": "...", "response": "..."}')
 
 
 def key_of(value: object) -> str | None:
