@@ -225,7 +225,7 @@ def test_numbers_are_the_codes() -> None:
     hypotheses, alpha = BUDGETS["small"].hypotheses, AuditConfig.model_fields["alpha"].default
     permutations = inspect.signature(mmd_permutation).parameters["permutations"].default
     pace = asked.Asked.pace(None, None)
-    judged = recorded.Recorded.pace(SimpleNamespace(_reader=SimpleNamespace(judge_of=bool)), "rubric")
+    judged = recorded.Recorded.pace(SimpleNamespace(reader=SimpleNamespace(judge_of=bool)), "rubric")
     questions = len(load_prompt("self_report").body.splitlines()) + selfreport.PEER_QUESTIONS
     waits = ", ".join(f"{seam.FIRST_WAIT * 2**n:g}" for n in range(3))
     says = {

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from whatchanged.confirm.corrected import Calibrated
-from whatchanged.confirm.instruments import Instruments, Pace, Rate
-from whatchanged.confirm.measure import SAMPLED, decoded, fits
-from whatchanged.confirm.reading import Reader, answers
+from whatchanged.confirm.instruments import Pace, Rate
+from whatchanged.confirm.measure import SAMPLED
+from whatchanged.confirm.reading import SamplingInstruments, answers
 from whatchanged.elicit import independent_pairs
 from whatchanged.ledger import Ledger
 from whatchanged.predicates import Predicate
@@ -16,7 +15,7 @@ from whatchanged.subjects import Subject
 
 
 @dataclass
-class Asked(Instruments):
+class Asked(SamplingInstruments):
     """The two subjects and the answers so far. A prompt that a server left unanswered gives no rate."""
 
     ledger: Ledger
@@ -25,26 +24,13 @@ class Asked(Instruments):
     roles: Roles
     pairs: dict[str, Pair | None] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._spent_before = decoded(self.ledger)
-        self._reader = Reader(self.ledger, self.roles)
-
     def pace(self, predicate: Predicate) -> Pace:
         # Independent answers carry more noise than coupled ones, so more of them are worth having.
         return SAMPLED._replace(enough=2 * SAMPLED.enough, most=3 * SAMPLED.most)
 
-    def judged_by(self, predicate: Predicate) -> str | None:
-        return self._reader.judged_by(predicate)
-
-    def calibrated(self, predicate: Predicate) -> Calibrated | None:
-        return self._reader.calibrated(predicate)
-
-    def may_sample(self) -> bool:
-        return fits(self.ledger, self._spent_before)
-
     def measure(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate | None]:
         found = [(p, pair) for p, pair in zip(prompts, self._drawn(prompts, step), strict=True)]
-        rates = iter(self._reader.rates(predicate, [answers(pair, p) for p, pair in found if pair is not None], step))
+        rates = iter(self.reader.rates(predicate, [answers(pair, p) for p, pair in found if pair is not None], step))
         return [None if pair is None else next(rates) for _, pair in found]
 
     def pairs_of(self, prompts: Sequence[Prompt], step: str) -> list[Pair]:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from whatchanged.confirm.corrected import Calibrated
-from whatchanged.confirm.instruments import Instruments, Pace, Rate
-from whatchanged.confirm.reading import Reader, answers
+from whatchanged.confirm.instruments import Pace, Rate
+from whatchanged.confirm.reading import SamplingInstruments, answers
 from whatchanged.elicit import coupled_pairs, draw_responses, opening_probabilities
 from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
 from whatchanged.predicates import Predicate
@@ -20,7 +19,7 @@ SAMPLED = Pace(cost=6.0, batch=PAIR_BATCH, enough=64, most=128)
 
 
 @dataclass
-class Coupled(Instruments):
+class Coupled(SamplingInstruments):
     """The two subjects and the pairs drawn so far on confirmation prompts.
 
     Sharing pairs makes hypotheses dependent, which e-BH and e-LOND allow; SAFFRON and ADDIS do not, so
@@ -33,24 +32,11 @@ class Coupled(Instruments):
     roles: Roles
     pairs: dict[str, Pair] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._spent_before = decoded(self.ledger)
-        self._reader = Reader(self.ledger, self.roles)
-
     def pace(self, predicate: Predicate) -> Pace:
         return SCORED if self.scores(predicate) else SAMPLED
 
     def scores(self, predicate: Predicate) -> bool:
         return bool(predicate.openings())
-
-    def judged_by(self, predicate: Predicate) -> str | None:
-        return self._reader.judged_by(predicate)
-
-    def calibrated(self, predicate: Predicate) -> Calibrated | None:
-        return self._reader.calibrated(predicate)
-
-    def may_sample(self) -> bool:
-        return fits(self.ledger, self._spent_before)
 
     def measure(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate | None]:
         if self.scores(predicate):
@@ -72,7 +58,7 @@ class Coupled(Instruments):
     def sampled(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate | None]:
         """From one coupled pair a prompt; pairs that are there are not drawn again."""
         pairs = self.pairs_of(prompts, step)
-        return self._reader.rates(predicate, [answers(a, p) for a, p in zip(pairs, prompts, strict=True)], step)
+        return self.reader.rates(predicate, [answers(a, p) for a, p in zip(pairs, prompts, strict=True)], step)
 
     def pairs_of(self, prompts: Sequence[Prompt], step: str) -> list[Pair]:
         missing = [p for p in prompts if p.id not in self.pairs]
@@ -83,17 +69,3 @@ class Coupled(Instruments):
             drawn = coupled_pairs(self.ledger, self.base, self.candidate, missing, drafts, stage)
             self.pairs |= {pair.prompt_id: pair for pair in drawn}
         return [self.pairs[p.id] for p in prompts]
-
-
-def fits(ledger: Ledger, spent_before: int) -> bool:
-    """Whether a batch of pairs fits both the budget's own limit and --max-decoded-tokens."""
-    spent = decoded(ledger) - spent_before
-    return (
-        spent + ledger.pair_batch <= ledger.config.limits.confirm_tokens and ledger.pair_batch <= ledger.tokens_left()
-    )
-
-
-def decoded(ledger: Ledger) -> int:
-    """Tokens decoded so far, both models."""
-    tokens = ledger.cost.decoded_tokens
-    return tokens.base + tokens.candidate

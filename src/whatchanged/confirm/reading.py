@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from whatchanged.confirm.corrected import Calibrated
-from whatchanged.confirm.instruments import Rate
+from whatchanged.confirm.instruments import Instruments, Rate
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.predicates import Predicate
 from whatchanged.records import Cost, Pair, Prompt
@@ -99,6 +100,42 @@ class Reader:
             for side, c in (("base", known.base), ("candidate", known.candidate))
         )
         return f"{judge.model.name} (sensitivity/specificity {shown}; bounds corrected)"
+
+
+class ReadingInstruments(Instruments):
+    """Instruments whose answers are read: by predicates, or by the judge for rubrics."""
+
+    ledger: Ledger
+    roles: Roles
+
+    @cached_property
+    def reader(self) -> Reader:
+        """One for the whole campaign: it counts."""
+        return Reader(self.ledger, self.roles)
+
+    def judged_by(self, predicate: Predicate) -> str | None:
+        return self.reader.judged_by(predicate)
+
+    def calibrated(self, predicate: Predicate) -> Calibrated | None:
+        return self.reader.calibrated(predicate)
+
+
+class SamplingInstruments(ReadingInstruments):
+    """Those that draw answers, within the campaign's own limit and --max-decoded-tokens."""
+
+    def __post_init__(self) -> None:
+        self._spent_before = decoded(self.ledger)
+
+    def may_sample(self) -> bool:
+        spent = decoded(self.ledger) - self._spent_before
+        most = min(self.ledger.config.limits.confirm_tokens - spent, self.ledger.tokens_left())
+        return self.ledger.pair_batch <= most
+
+
+def decoded(ledger: Ledger) -> int:
+    """Tokens decoded so far, both models."""
+    tokens = ledger.cost.decoded_tokens
+    return tokens.base + tokens.candidate
 
 
 def _counted(judge: Judge, work: Callable[[], T]) -> tuple[T, Cost]:
