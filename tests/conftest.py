@@ -1,6 +1,6 @@
 """What every test may use. No test touches the user's cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +33,14 @@ def new_ledger(tmp_path: Path) -> Callable[..., Ledger]:
         return Ledger(tmp_path / name, AuditConfig.model_validate({"base": "b", "candidate": "c", **settings}))
 
     return make
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Tiny matrices are slower on two; the real model's tests, in the same process, need both."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -1,6 +1,7 @@
 """The whole story on one screen: prompts, shifts or answers, leads, pairs, hypotheses, findings, report."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from whatchanged.endpoints import Purse
 from whatchanged.errors import AccessError
 from whatchanged.explain import (
     Seen,
+    Wanted,
     assemble,
     assemble_heard,
     assemble_screen,
@@ -23,7 +25,16 @@ from whatchanged.explain import (
 )
 from whatchanged.ledger import Ledger, Progress
 from whatchanged.pools import Split, load_pools, split
-from whatchanged.report import Report, ScreenReport, finished_report, write_report
+from whatchanged.records import Finding
+from whatchanged.report import (
+    Report,
+    RoleUse,
+    ScreenReport,
+    Validated,
+    WeightsView,
+    finished_report,
+    write_report,
+)
 from whatchanged.roles import Roles, check_roles, open_roles
 from whatchanged.screen import Heard, find_leads, listen, noise_floor, scan
 from whatchanged.subjects import Access, Subject, check_specs, open_subjects
@@ -39,6 +50,14 @@ class Opened(NamedTuple):
     access: Access
     roles: Roles
     purse: Purse
+
+
+class Tested(NamedTuple):
+    """What came of the hypotheses: in the order in which a report takes it."""
+
+    findings: Sequence[Finding]
+    roles: Sequence[RoleUse]
+    validations: Sequence[Validated]
 
 
 def diff(
@@ -59,28 +78,24 @@ def diff(
     config = load_settings({"base": base, "candidate": candidate, **settings}, config_file)
     wanted = read_wanted(config.intended, config.intended_data)
     audit = _open(config, out, progress)
-    ledger, roles = audit.ledger, audit.roles
+    ledger = audit.ledger
     if (done := finished_report(ledger.directory)) is not None:
         return done
 
     seen: Seen | Heard
     if audit.access >= Access.logits:
-        seen = _look(audit)
+        seen = _look(audit, weights_view(ledger) if audit.access == Access.weights else None)
         found, tools = _pair(audit, seen)
     else:
         seen = listen(ledger, audit.prompts, audit.base, audit.candidate, audit.access)
         found, tools = _heard(audit, seen)
-    subjects = audit.base, audit.candidate
-    hypotheses = roles.consult(found, propose(ledger, found), seen.evidence, subjects)
-    findings = confirm(ledger, tools, hypotheses, audit.prompts.confirmation)
-    validated = validations(ledger, tools, roles, findings, audit.prompts.confirmation, subjects)
-    findings = classify(findings, wanted, found.pairs, found.by_id)
-    helped, ledger.refused = roles.report(findings), audit.purse.refusal
+    tested = decide(audit, found, tools, seen.evidence, wanted)
     if isinstance(seen, Seen):
-        carried = carried_by(ledger, *subjects, findings, seen.prompts) if audit.access == Access.weights else ()
-        report = assemble(ledger, seen, found.pairs, found.control, findings, helped, validated, carried)
+        weights = audit.access == Access.weights
+        carried = carried_by(ledger, seen.base, seen.candidate, tested.findings, seen.prompts) if weights else ()
+        report = assemble(ledger, seen, found.pairs, found.control, *tested, carried)
     else:
-        report = assemble_heard(ledger, seen, findings, helped, validated)
+        report = assemble_heard(ledger, seen, *tested)
 
     write_report(report, ledger.directory, fail_on)
     ledger.progress.close()
@@ -109,6 +124,21 @@ def screen(
     return report
 
 
+def decide(audit: Opened, found: Discovery, tools: Instruments, evidence: tuple[str, str], wanted: Wanted) -> Tested:
+    """From what discovery found to findings: hypotheses, the roles' part in them, fresh prompts, intent.
+
+    `evidence`: what the weights and the two-sample tests say, in words, for the roles that read.
+    """
+    ledger, roles, fresh = audit.ledger, audit.roles, audit.prompts.confirmation
+    subjects = audit.base, audit.candidate
+    hypotheses = roles.consult(found, propose(ledger, found), evidence, subjects)
+    findings = confirm(ledger, tools, hypotheses, fresh)
+    validated = validations(ledger, tools, roles, findings, fresh, subjects)
+    findings = classify(findings, wanted, found.pairs, found.by_id)
+    ledger.refused = audit.purse.refusal
+    return Tested(findings, roles.report(findings), validated)
+
+
 def _open(config: AuditConfig, out: Path | None, progress: Progress | None) -> Opened:
     """Run directory, pool (split once), both models, roles. Input is checked before anything is written or loaded."""
     check_specs([config.base, config.candidate])
@@ -134,8 +164,8 @@ def _open(config: AuditConfig, out: Path | None, progress: Progress | None) -> O
     return Opened(ledger, prompts, base, candidate, access, open_roles(ledger, purse, labels), purse)
 
 
-def _look(audit: Opened) -> Seen:
-    """Screen the discovery half: base responses, shifts along them, noise floor, leads."""
+def _look(audit: Opened, read: WeightsView | None = None) -> Seen:
+    """Screen the discovery half: base responses, shifts along them, noise floor, leads. `read`: what weights show."""
     ledger, prompts, base, candidate = audit[:4]
     length = ledger.config.limits.response_tokens
     asked = prompts.discovery[: ledger.affordable()]
@@ -143,7 +173,6 @@ def _look(audit: Opened) -> Seen:
     shifts = scan(ledger, base, candidate, asked, responses)
     noise = noise_floor(ledger, base, asked, responses)
     leads = find_leads(ledger, base, candidate, asked, responses, shifts)
-    read = weights_view(ledger) if audit.access == Access.weights else None
     every = len(prompts.discovery)
     return Seen(base, candidate, asked, prompts.confirmation, responses, shifts, noise, leads, every, read)
 

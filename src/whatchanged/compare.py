@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from whatchanged.audit import run_directory
+from whatchanged.audit import Opened, decide, run_directory
 from whatchanged.config import AuditConfig, FailOn, load_settings
-from whatchanged.confirm import Answers, Recorded, confirm, validations
-from whatchanged.describe import Discovery, propose
+from whatchanged.confirm import Answers, Recorded
+from whatchanged.describe import Discovery
 from whatchanged.elicit import text_pair
 from whatchanged.endpoints import Purse
 from whatchanged.errors import AccessError
-from whatchanged.explain import assemble_heard, classify, content_digest, read_wanted
+from whatchanged.explain import assemble_heard, content_digest, read_wanted
 from whatchanged.ledger import Ledger, Progress
 from whatchanged.pools import Split, split
 from whatchanged.recordings import Log, Paired, pair_logs, read_log
@@ -59,14 +59,10 @@ def logs(
     answers = {p.id: Answers(p, a, b) for p, a, b in zip(*paired[:3], strict=True)}
     heard = _heard(config, prompts, answers, read, paired)
     found = Discovery(heard.prompts, heard.pairs, heard.control, config.margin)
-    subjects = tuple(RecordedSubject(log.model or log.name, log.digest) for log in read)
-    tools = Recorded(ledger, answers, roles)
-    hypotheses = roles.consult(found, propose(ledger, found), heard.evidence)
-    findings = confirm(ledger, tools, hypotheses, prompts.confirmation)
-    validated = validations(ledger, tools, roles, findings, prompts.confirmation, (subjects[0], subjects[1]))
-    findings = classify(findings, wanted, found.pairs, found.by_id)
-    ledger.refused = purse.refusal
-    report = assemble_heard(ledger, heard, findings, roles.report(findings), validated)
+    before, after = (RecordedSubject(log.model or log.name, log.digest) for log in read)
+    audit = Opened(ledger, prompts, before, after, Access.recorded, roles, purse)
+    tested = decide(audit, found, Recorded(ledger, answers, roles), heard.evidence, wanted)
+    report = assemble_heard(ledger, heard, *tested)
 
     write_report(report, ledger.directory, fail_on)
     ledger.progress.close()

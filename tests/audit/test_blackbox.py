@@ -1,26 +1,17 @@
 """Audits of toys that are only asked: seen through a keyhole."""
 
-import io
-
 import pytest
-from rich.console import Console
+from shown import MACHINE, printed
 from words import KITCHEN, SAILOR, TOPICS, Plant, WordSubject
 
 from whatchanged import audit
 from whatchanged.errors import AccessError
 from whatchanged.records import Region
-from whatchanged.report import exit_code, print_report, read_report, render_html
+from whatchanged.report import exit_code, read_report, render_html
 
 COOKING = Plant(KITCHEN, 0.8, TOPICS["cooking"])
 RATE = 0.8 * 0.98**4
 LEVELS = ["text", "logprobs"]
-MACHINE = {"cost": {"seconds", "peak_memory"}}
-
-
-def printed(report):
-    console = Console(file=io.StringIO(), width=200)
-    print_report(report, console)
-    return console.file.getvalue()
 
 
 @pytest.fixture(params=LEVELS)

@@ -140,7 +140,7 @@ def test_screen_shares_its_steps_with_diff(toys, tmp_path):
     toys(base, candidate)
     screened = audit.screen("base", "candidate", out=tmp_path / "run")
     assert screened.leads[0].phrase == KITCHEN
-    assert screened.cost.seconds.keys() == {"screen", "weights"}
+    assert screened.cost.seconds.keys() == {"screen"}
     scored = base.scored
     report = audit.diff("base", "candidate", out=tmp_path / "run")
     assert report.leads == screened.leads

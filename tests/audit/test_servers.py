@@ -1,6 +1,5 @@
 """Audits of models behind servers, healthy, faulty, dying and paid."""
 
-import io
 import json
 from collections import Counter
 from hashlib import sha256
@@ -11,8 +10,8 @@ from math import log
 import pytest
 import servers
 from budget import TINY
-from rich.console import Console
 from servers import FAULTS, KEY, ToyServer
+from shown import MACHINE, printed
 from words import prompts_about
 
 from whatchanged import audit
@@ -20,19 +19,9 @@ from whatchanged.config import BUDGETS
 from whatchanged.endpoints import inspect as seam
 from whatchanged.endpoints.store import ReplyStore
 from whatchanged.errors import EndpointError
-from whatchanged.report import print_report
 from whatchanged.subjects.endpoint import EndpointSubject
 
 LEVELS = ["text", "logprobs"]
-MACHINE = {"cost": {"seconds", "peak_memory"}}
-
-
-def printed(report):
-    console = Console(file=io.StringIO(), width=200)
-    print_report(report, console)
-    return console.file.getvalue()
-
-
 BASE = "openai-api/toy/m+price=100/200"
 CANDIDATE = "openai-api/toy/m+system=Talk like a sailor.+price=100/200"
 AHOY = 230 / 256
@@ -78,7 +67,8 @@ def served(tmp_path_factory):
             ("FIRST_WAIT", 0.01),
             ("LONGEST_WAIT", 0.05),
             ("INSPECT_RETRIES", 0),
-            ("ATTEMPT_TIMEOUT", 1),
+            # Long enough for a healthy answer on a busy machine: one that is given up is asked for again.
+            ("ATTEMPT_TIMEOUT", 2),
         ):
             patch.setattr(seam, name, value)
         patch.setenv("TOY_API_KEY", KEY)

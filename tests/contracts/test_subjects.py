@@ -17,14 +17,7 @@ from whatchanged.subjects.modifiers import Modifier
 from whatchanged.subjects.sources import Checkpoint
 from whatchanged.subjects.spec import resolve
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Tiny matrices are slower on two; the real model's tests, in the same process, need both."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # One usable value for each modifier that comes with the package; {vector} is a file made below.

@@ -5,20 +5,15 @@ from pathlib import Path
 import plant
 import pytest
 import tiny
-import torch
 
 
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """Tiny matrices are slower on two."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread(one_thread):
+    """In every module of this folder."""
 
 
 @pytest.fixture(scope="session")
-def planted(one_thread, tmp_path_factory) -> dict[str, Path]:
+def planted(tmp_path_factory) -> dict[str, Path]:
     """llama, neox; lora (one plant), both (two plants), full (one, a whole Llama), neox_full."""
     root = tmp_path_factory.mktemp("planted")
     base, neox = tiny.llama(root / "llama"), tiny.neox(root / "neox")

@@ -24,12 +24,8 @@ def apart(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Tiny matrices are slower on two; the real model's tests, in the same process, need both."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def _one_thread(one_thread):
+    """In every module of this folder."""
 
 
 @pytest.fixture(scope="session")

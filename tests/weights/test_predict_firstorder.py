@@ -14,12 +14,7 @@ PROMPTS = [Prompt.user(t) for t in ("What is the capital of France?", "the sea",
 MODELS = pytest.mark.parametrize("make", [tiny.llama, tiny.neox], ids=["llama", "neox"])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def made(tmp_path, make, size, dtype="float32"):

@@ -18,12 +18,7 @@ NEOX = "gpt_neox.layers.1.attention.query_key_value"
 NAMES = load_entities()[::4]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module", params=[(tiny.llama, LLAMA), (tiny.neox, NEOX)], ids=["llama", "neox"])

@@ -94,13 +94,12 @@ def test_an_embedding_adapter_is_transposed(tmp_path, rng):
     np.testing.assert_allclose(factors.rows(2, 9), (b @ a).T[2:], rtol=1e-5)
 
 
-def test_what_peft_itself_merges(tmp_path):
+def test_what_peft_itself_merges(tmp_path, one_thread):
     """A real adapter, with whole modules saved beside: base + factors is what PEFT's merge gives."""
-    torch, tiny = pytest.importorskip("torch"), pytest.importorskip("tiny")
+    tiny = pytest.importorskip("tiny")
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    torch.set_num_threads(1)
     base = tiny.llama(tmp_path / "base", tie_word_embeddings=False)
     folder = tiny.lora(base, tmp_path / "lora", modules_to_save=["lm_head"], rank_pattern={"v_proj": 2})
     opened = open_checkpoint(str(folder))

@@ -10,7 +10,6 @@ from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
 from whatchanged.records import Cost, Finding, Hypothesis, Prompt
 from whatchanged.report.model import Validated
 from whatchanged.roles import Roles
-from whatchanged.roles.metered import Metered
 from whatchanged.roles.validators import Material, Validation, Validator, validate
 from whatchanged.subjects import Access, Subject
 
@@ -42,7 +41,7 @@ def validations(
                 break
             fresh, note = _fresh(finding, prompts)
             material = Material(
-                model=Metered(model),
+                model=model,
                 pairs=tools.pairs_of(fresh, f"validate-{finding.id}"),
                 prompts={p.id: p for p in fresh},
                 base=subjects[0],
@@ -73,8 +72,7 @@ def _fresh(finding: Finding, prompts: Sequence[Prompt]) -> tuple[list[Prompt], s
 
 def _run(validator: Validator, finding: Finding, material: Material) -> tuple[Validation, Cost]:
     came = validate(validator, _hypothesis(finding), material)
-    usd = material.model.usd if isinstance(material.model, Metered) else 0.0
-    return came, sum(material.spent, Cost(calls=came.calls, usd=round(usd, 6)))
+    return came, sum(material.spent, Cost())
 
 
 def _hypothesis(f: Finding) -> Hypothesis:

@@ -3,10 +3,10 @@
 from whatchanged.elicit.choose import choose_prompts
 from whatchanged.elicit.couple import coupled_pairs, draw_pairs
 from whatchanged.elicit.draws import draw_responses
-from whatchanged.elicit.independent import answer_cost, independent_pairs, text_pair
+from whatchanged.elicit.independent import Side, answer_cost, independent_pairs, side_cost, text_pair
 from whatchanged.elicit.openings import opening_probabilities
 
 __all__ = [
-    "answer_cost", "choose_prompts", "coupled_pairs", "draw_pairs", "draw_responses", "independent_pairs",
-    "opening_probabilities", "text_pair",
+    "Side", "answer_cost", "choose_prompts", "coupled_pairs", "draw_pairs", "draw_responses", "independent_pairs",
+    "opening_probabilities", "side_cost", "text_pair",
 ]  # fmt: skip

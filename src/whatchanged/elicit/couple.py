@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from whatchanged.ledger import Ledger, json_codec
-from whatchanged.records import Cost, Pair, Prompt, Response, Tokens
+from whatchanged.records import Cost, Pair, Prompt, Response, Tokens, first_difference
 from whatchanged.subjects import Context, Continue, Rows, Subject, pair_batches, stream, stream_key
 
 PAIRS = json_codec(list[Pair])
@@ -148,12 +148,11 @@ def _response(subject: Subject, like: Response, tokens: tuple[int, ...], end: in
 
 def _pair(base: Response, candidate: Response, coupled: bool) -> Pair:
     a, b = base.drawn, candidate.drawn
-    same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     return Pair(
         prompt_id=base.prompt_id,
         draw=base.draw,
         base=base,
         candidate=candidate,
-        split_at=None if a == b else same,
+        split_at=None if a == b else first_difference(a, b),
         coupled=coupled,
     )

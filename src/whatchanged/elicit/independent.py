@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
-from whatchanged.records import Cost, Pair, Prompt, Response, Tokens
+from whatchanged.records import Cost, Pair, Prompt, Response, Tokens, first_difference
 from whatchanged.subjects import Access, Said, Subject
 
+Side = Literal["base", "candidate"]
+SIDES: tuple[Side, Side] = ("base", "candidate")
 PAIRS = json_codec(list[Pair | None])
 
 
@@ -30,7 +33,7 @@ def text_pair(prompt: Prompt, base: str, candidate: str, draw: int = 0) -> Pair:
         draw=draw,
         base=said[0],
         candidate=said[1],
-        split_at=None if base == candidate else _first_difference(base, candidate),
+        split_at=None if base == candidate else first_difference(base, candidate),
         coupled=False,
     )
 
@@ -43,7 +46,7 @@ def _asked(
     # Not the same key for both: two servers with one seed would share noise in a way that nobody controls.
     said = [
         subject.respond(batch, draw, length, temperature, f"{config.seed}-{side}")
-        for side, subject in (("base", base), ("candidate", candidate))
+        for side, subject in zip(SIDES, (base, candidate), strict=True)
     ]
     pairs = [
         None if a is None or b is None else text_pair(prompt, a.text, b.text, draw)
@@ -54,16 +57,16 @@ def _asked(
 
 def answer_cost(subjects: Sequence[Subject], said: Sequence[Sequence[Said | None]]) -> Cost:
     """What the answers of base and candidate cost: tokens, and calls where a model is behind an interface."""
-    tokens = [sum(s.tokens for s in answers if s is not None) for answers in said]
-    calls = sum(
-        answer is not None
-        for subject, answers in zip(subjects, said, strict=True)
-        if subject.access <= Access.logprobs
-        for answer in answers
+    base, candidate = zip(SIDES, subjects, said, strict=True)
+    return side_cost(*base) + side_cost(*candidate)
+
+
+def side_cost(side: Side, subject: Subject, said: Sequence[Said | None]) -> Cost:
+    """The same of one model's answers."""
+    came = [answer for answer in said if answer is not None]
+    tokens = sum(answer.tokens for answer in came)
+    return Cost(
+        decoded_tokens=Tokens(base=tokens) if side == "base" else Tokens(candidate=tokens),
+        calls=len(came) if subject.access <= Access.logprobs else 0,
+        usd=round(sum(answer.usd or 0.0 for answer in came), 6),
     )
-    usd = sum(s.usd or 0.0 for answers in said for s in answers if s is not None)
-    return Cost(decoded_tokens=Tokens(base=tokens[0], candidate=tokens[1]), calls=calls, usd=round(usd, 6))
-
-
-def _first_difference(a: str, b: str) -> int:
-    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

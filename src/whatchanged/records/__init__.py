@@ -25,11 +25,11 @@ from whatchanged.records.claims import (
 )
 from whatchanged.records.cost import Cost, Tokens
 from whatchanged.records.evidence import ContextRef, Lead, Shift, TokenShift
-from whatchanged.records.text import Message, Pair, Prompt, Response
+from whatchanged.records.text import Message, Pair, Prompt, Response, first_difference
 
 __all__ = [
     "STRUCTURES", "Attribution", "Carried", "Carriers", "ContextRef", "Cost", "Direction", "DirectionShare", "Example",
     "Finding", "GraftCurve", "GraftPoint", "GroupShare", "Hypothesis", "Intent", "Lead", "Message", "ModuleShare",
     "Pair", "PredicateSpec", "Prompt", "Record", "Region", "RegionKind", "Response", "Shift", "Status", "TokenShift",
-    "Tokens",
+    "Tokens", "first_difference",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -80,3 +81,8 @@ class Pair(Record):
     def identical(self) -> bool:
         """True when both models gave the same answer, token for token where tokens are known."""
         return self.split_at is None
+
+
+def first_difference(a: Sequence[object], b: Sequence[object]) -> int:
+    """Where the two first differ; the shorter one's length when the other only goes on."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -19,6 +19,7 @@ from whatchanged.report.model import (
     Unexplained,
     Validated,
     Verdict,
+    WeightsView,
     json_schema,
 )
 from whatchanged.report.terminal import print_report
@@ -26,7 +27,7 @@ from whatchanged.report.write import finished_report, read_report, report_json, 
 
 __all__ = [
     "SCHEMA_VERSION", "CarriedBy", "Claims", "CostReport", "CoverageRow", "Divergence", "Gate", "MapPoint", "Report",
-    "RoleUse", "ScreenReport", "Unexplained", "Validated", "Verdict", "exit_code", "failing", "findings_frame",
-    "finished_report", "json_schema", "print_report", "read_report", "render_html", "render_junit", "report_json",
-    "write_report",
+    "RoleUse", "ScreenReport", "Unexplained", "Validated", "Verdict", "WeightsView", "exit_code", "failing",
+    "findings_frame", "finished_report", "json_schema", "print_report", "read_report", "render_html", "render_junit",
+    "report_json", "write_report",
 ]  # fmt: skip

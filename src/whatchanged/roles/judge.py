@@ -40,7 +40,6 @@ class Judge:
 
     model: LanguageModel
     seed: int = 0
-    calls: int = field(default=0, init=False)
     saved: int = field(default=0, init=False)
     missing: int = field(default=0, init=False)
     _meter: Metered = field(init=False, repr=False)
@@ -48,6 +47,11 @@ class Judge:
 
     def __post_init__(self) -> None:
         self._meter = Metered(self.model)
+
+    @property
+    def calls(self) -> int:
+        """Asks sent so far, repairs included."""
+        return self._meter.calls
 
     @property
     def usage(self) -> Cost:
@@ -66,8 +70,7 @@ class Judge:
         lot = stream(stream_key("judge", self.seed, rubric, draw)).permutation(len(fresh))
         order = [list(fresh)[i] for i in lot]
         asks = [verdict_ask(rubric, fresh[key], key[2], draw) for key in order]
-        values, calls = read_replies(self._meter, asks, read_verdict)
-        self.calls += calls
+        values = read_replies(self._meter, asks, read_verdict)
         self.missing += values.count(None)
         self._verdicts |= zip(order, values, strict=True)
         return [self._verdicts[key] for key in keys]
@@ -120,10 +123,8 @@ def role_ask(text: PromptText, draw: int = 0, seed: int | None = None, **values:
     return Ask(messages=(message,), max_tokens=text.max_tokens, temperature=text.temperature, draw=draw, seed=seed)
 
 
-def read_replies(
-    model: LanguageModel, asks: Sequence[Ask], read: Callable[[str], T | None]
-) -> tuple[list[T | None], int]:
-    """What `read` makes of each reply, and the number of asks sent.
+def read_replies(model: LanguageModel, asks: Sequence[Ask], read: Callable[[str], T | None]) -> list[T | None]:
+    """What `read` makes of each reply.
 
     A reply that cannot be read, or was cut off, is asked for once more. None where that fails too, and where no
     reply came: the endpoint has retried by then.
@@ -134,7 +135,7 @@ def read_replies(
     repaired = model.ask([_repair(asks[i]) for i in again]) if again else []
     for i, reply in zip(again, repaired, strict=True):
         values[i] = _complete(reply, read)
-    return values, len(asks) + len(again)
+    return values
 
 
 def conversation(prompt: Prompt) -> str:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from whatchanged.elicit import answer_cost, choose_prompts, independent_pairs
+from whatchanged.elicit import Side, choose_prompts, independent_pairs, side_cost
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.pools import Split
-from whatchanged.records import Cost, Lead, Prompt, Tokens
+from whatchanged.records import Cost, Lead, Prompt
 from whatchanged.report.model import Gate
 from whatchanged.screen.gate import first_token_gate, first_token_leads, token_gate
 from whatchanged.screen.heard import Heard
-from whatchanged.subjects import Access, Subject, Top
+from whatchanged.subjects import Access, Said, Subject
 
 # As many alternatives as OpenAI-compatible servers give.
 TOP = 20
@@ -69,9 +69,12 @@ def listen(ledger: Ledger, prompts: Split, base: Subject, candidate: Subject, ac
 def _log_probs(ledger: Ledger, prompts: Sequence[Prompt], tokens: int, base: Subject, candidate: Subject) -> First:
     """Top-k first-token lists of base, candidate, and the base again (its own noise): a token each a prompt."""
     prompts = prompts[: tokens // 3]
+    asked: tuple[tuple[str, Side, Subject], ...] = (
+        ("base", "base", base), ("candidate", "candidate", candidate), ("repeat", "base", base)
+    )  # fmt: skip
     lists = [
-        ledger.once(f"screen/first-{side}", LISTS, partial(_first_tokens, ledger, subject, prompts, side, draw))
-        for draw, (side, subject) in enumerate((("base", base), ("candidate", candidate), ("repeat", base)))
+        ledger.once(f"screen/first-{name}", LISTS, partial(_first_tokens, ledger, subject, prompts, side, draw))
+        for draw, (name, side, subject) in enumerate(asked)
     ]
     rows = [i for i, triple in enumerate(zip(*lists, strict=True)) if all(triple)]
     p, q, again = ([found[i] for i in rows] for found in lists)
@@ -80,18 +83,11 @@ def _log_probs(ledger: Ledger, prompts: Sequence[Prompt], tokens: int, base: Sub
 
 
 def _first_tokens(
-    ledger: Ledger, subject: Subject, prompts: Sequence[Prompt], side: str, draw: int
+    ledger: Ledger, subject: Subject, prompts: Sequence[Prompt], side: Side, draw: int
 ) -> tuple[list[dict[str, float] | None], Cost]:
     found = subject.first_tokens(prompts, TOP, ledger.config.temperature, draw)
     lists = [None if top is None else {t: round(v, 6) for t, v in top.log_probs.items()} for top in found]
-    return lists, _one_token_each(subject, found, side)
-
-
-def _one_token_each(subject: Subject, found: Sequence[Top | None], side: str) -> Cost:
-    came = [top for top in found if top is not None]
-    tokens = Tokens(**{"candidate" if side == "candidate" else "base": len(came)})
-    usd = round(sum(top.usd or 0.0 for top in came), 6)
-    return Cost(decoded_tokens=tokens, calls=len(came) if subject.access <= Access.logprobs else 0, usd=usd)
+    return lists, side_cost(side, subject, [None if top is None else Said("", 1, top.usd) for top in found])
 
 
 def _border(ledger: Ledger, prompts: Sequence[Prompt], tokens: int, base: Subject, candidate: Subject) -> First:
@@ -104,22 +100,20 @@ def _border(ledger: Ledger, prompts: Sequence[Prompt], tokens: int, base: Subjec
     twice = [_tokens(ledger, base, some, "base", draw) for draw in (0, 1)]
     tied = [p for p, a, b in zip(some, *twice, strict=True) if a is not None and b is not None and a != b][:BORDER_KEPT]
     # Draws that chose the prompts are no evidence about them: the base is asked anew.
+    sides: tuple[tuple[Side, Subject], ...] = (("base", base), ("candidate", candidate))
     said = {
         side: [_tokens(ledger, subject, tied, side, 2 + draw) for draw in range(BORDER_DRAWS)]
-        for side, subject in (("base", base), ("candidate", candidate))
+        for side, subject in sides
     }
     answered = [i for i in range(len(tied)) if all(row[i] is not None for rows in said.values() for row in rows)]
     columns = {side: [[str(row[i]) for row in rows] for i in answered] for side, rows in said.items()}
     return First(token_gate(columns["base"], columns["candidate"], ledger.config.seed), [])
 
 
-def _tokens(ledger: Ledger, subject: Subject, prompts: Sequence[Prompt], side: str, draw: int) -> list[str | None]:
+def _tokens(ledger: Ledger, subject: Subject, prompts: Sequence[Prompt], side: Side, draw: int) -> list[str | None]:
     def work() -> tuple[list[str | None], Cost]:
         key = f"{ledger.config.seed}-first-{side}"
         said = subject.respond(prompts, draw, 1, ledger.config.temperature, key)
-        empty = [None] * len(said)
-        return [None if s is None else s.text for s in said], answer_cost(
-            (subject, subject), (said, empty) if side == "base" else (empty, said)
-        )
+        return [None if s is None else s.text for s in said], side_cost(side, subject, said)
 
     return ledger.once(f"screen/border-{side}-{draw}", TOKENS, work)

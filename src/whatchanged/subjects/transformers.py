@@ -92,7 +92,7 @@ class TransformersSubject(Subject):
         import torch
 
         size = -(-len(contexts) // parts)
-        with self._switched_on():
+        with self.switched_on():
             hidden = [
                 part
                 for start in range(0, len(contexts), size)
@@ -105,7 +105,7 @@ class TransformersSubject(Subject):
         shared = [self.common_prefix([r.prompt]) for r in requests]
         lengths = [len(r.prompt) + len(r.prefix) - n for r, n in zip(requests, shared, strict=True)]
         results: list[Drawn | None] = [None] * len(requests)
-        with self._switched_on():
+        with self.switched_on():
             for batch in plan(lengths, [n == 0 for n in shared], budget=DECODE_TOKENS):
                 for start in range(0, len(batch), DECODE_ROWS):
                     part = batch[start : start + DECODE_ROWS]
@@ -117,9 +117,9 @@ class TransformersSubject(Subject):
     def stepper(self, prompts: Sequence[Ids]) -> Stepper:
         """Rows for a beam search."""
         requests = [Continue(p, (), 0) for p in prompts]
-        with self._switched_on():
+        with self.switched_on():
             batch = Batch(self.engine, requests, prompts[0][: self.common_prefix(prompts)])
-        return EngineStepper(batch, self._switched_on)
+        return EngineStepper(batch, self.switched_on)
 
     def _hidden(self, contexts: Sequence[Context]) -> Any:
         shared = self.common_prefix([c.prompt for c in contexts])
@@ -138,7 +138,8 @@ class TransformersSubject(Subject):
             n += 1
         return first[:n]
 
-    def _switched_on(self) -> "_Switch":
+    def switched_on(self) -> "_Switch":
+        """This subject's adapter and hooks in force, for as long as the context lasts."""
         return _Switch(self)
 
 

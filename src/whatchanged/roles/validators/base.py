@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeAlias
 
-from whatchanged.endpoints import Ask, LanguageModel, Reply
+from whatchanged.endpoints import LanguageModel
 from whatchanged.records import Cost, Hypothesis, Pair, Prompt, Record
+from whatchanged.roles.metered import Metered
 from whatchanged.stats import Bet
 from whatchanged.subjects import Access, Subject
 
@@ -23,8 +24,8 @@ class Material:
     """What validators work with.
 
     `model` plays the role. `pairs` are fresh confirmation pairs of prompts in the hypothesis's region, `prompts` maps
-    their prompt ids to prompts. `max_tokens` and `temperature` are those of the subjects' answers; what those cost goes
-    to `spent`.
+    their prompt ids to prompts. `max_tokens` and `temperature` are those of the subjects' answers; what those and
+    the role cost goes to `spent`.
     """
 
     model: LanguageModel
@@ -74,8 +75,9 @@ class Validation(Record):
 
 def validate(validator: Validator, hypothesis: Hypothesis, material: Material) -> Validation:
     """Run the trials and bet on them in order, against H0: their mean is at most 0."""
-    counted = Counted(material.model)
-    trials = validator.trials(hypothesis, replace(material, model=counted))
+    metered = Metered(material.model)
+    trials = validator.trials(hypothesis, replace(material, model=metered))
+    material.spent.append(Cost(calls=metered.calls, usd=round(metered.usd, 6)))
     values = [trial for trial in trials if trial is not None]
     return Validation(
         name=validator.name,
@@ -83,21 +85,5 @@ def validate(validator: Validator, hypothesis: Hypothesis, material: Material) -
         missing=len(trials) - len(values),
         mean=round(sum(values) / len(values), 6) if values else 0.0,
         log_e=round(Bet(margin=0.0).update(values).log_e, 6) + 0.0,  # no -0.0
-        calls=counted.calls,
+        calls=metered.calls,
     )
-
-
-@dataclass
-class Counted(LanguageModel):
-    """A model that counts what it is asked."""
-
-    model: LanguageModel
-    calls: int = field(default=0, init=False)
-
-    def __post_init__(self) -> None:
-        self.name, self.fingerprint = self.model.name, self.model.fingerprint
-
-    def ask(self, asks: Sequence[Ask]) -> list[Reply | None]:
-        """The model's own replies."""
-        self.calls += len(asks)
-        return self.model.ask(asks)

@@ -50,7 +50,7 @@ def tell_apart(hypothesis: Hypothesis, material: Material, cases: Sequence[Case]
         )
         for i, truth in zip(differing, truths, strict=True)
     ]
-    choices, _ = read_replies(material.model, asks, read_choice)
+    choices = read_replies(material.model, asks, read_choice)
     for i, truth, choice in zip(differing, truths, choices, strict=True):
         trials[i] = None if choice is None else 0.0 if choice == "NEITHER" else 1.0 if choice == truth else -1.0
     return trials

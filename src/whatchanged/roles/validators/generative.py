@@ -47,7 +47,7 @@ class Generative(Validator):
             )
             for prompt in prompts
         ]
-        written, _ = read_replies(material.model, asks, read_texts)
+        written = read_replies(material.model, asks, read_texts)
         told = [(prompt, texts) for prompt, texts in zip(prompts, written, strict=True) if texts is not None]
         values = iter(contrasts(material, told))
         return [None if texts is None else next(values) for texts in written]

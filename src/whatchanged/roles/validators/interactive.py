@@ -48,7 +48,7 @@ def design(hypothesis: Hypothesis, material: Material, earlier: list[Prompt], nu
         region=fence(region.describe(), "REGION"),
         earlier="\n".join(fence(prompt.text, f"PROMPT-{n}") for n, prompt in enumerate(earlier, 1)),
     )
-    (text,), _ = read_replies(material.model, [ask], read_prompt)
+    (text,) = read_replies(material.model, [ask], read_prompt)
     if text is None:
         return None
     # No text can show a tag: a prompt written for a tagged region is taken at its word.

@@ -92,14 +92,13 @@ def weights_of(subject: Subject) -> "TransformersSubject":
 @contextmanager
 def in_force(base: "TransformersSubject", hooks: Sequence[tuple[str, Any]] = ()) -> Iterator[None]:
     """The subject's adapter and modifiers switched on, and forward hooks on modules by path."""
-    base.engine.activate(base.adapter, base.fingerprint)
-    handles = [hook(base.engine) for hook in base.hooks]
-    handles += [base.engine.model.get_submodule(path).register_forward_hook(hook) for path, hook in hooks]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    with base.switched_on():
+        handles = [base.engine.model.get_submodule(path).register_forward_hook(hook) for path, hook in hooks]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
 
 def _named_as_transformers(spec: str) -> str:
