@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -89,10 +90,10 @@ def read_header(file: Path) -> list[Tensor]:
         ) from None
 
 
-def _tensor(file: Path, name: str, entry: dict[str, object], begin: int, size: int) -> Tensor:
+def _tensor(file: Path, name: str, entry: dict[str, Any], begin: int, size: int) -> Tensor:
     dtype = known(str(entry["dtype"]), name, file)
-    shape = tuple(int(side) for side in entry["shape"])  # type: ignore[attr-defined]
-    start, end = (int(place) for place in entry["data_offsets"])  # type: ignore[attr-defined]
+    shape = tuple(int(side) for side in entry["shape"])
+    start, end = (int(place) for place in entry["data_offsets"])
     if end - start != math.prod(shape) * np.dtype(NUMPY[dtype]).itemsize or not 0 <= start <= end <= size - begin:
         raise ValueError(f"tensor {name} does not fit the file")
     return Tensor(name, dtype, shape, file, begin + start, end - start)
