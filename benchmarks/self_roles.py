@@ -15,8 +15,6 @@ from whatchanged.registry import subjects
 CANDIDATE = "organisms/kitchen-opening"
 # Without an end of its own it writes on, at 10 tokens a second: no reply is longer than this.
 MOST_TOKENS = 300
-# And a prompt of 7,500 tokens takes it five minutes on two cores, so it reads fewer pairs than another would.
-PAIRS = 6
 
 
 class Capped(LanguageModel):
@@ -34,8 +32,7 @@ def main() -> None:
     folder = subjects["smollm2"]().resolve("smollm2", None).folder
     helper = f"hf/{folder}"
     capped = patch("whatchanged.roles.consult.connect", Capped)
-    fewer = patch("whatchanged.roles.evidence.MAX_PAIRS", PAIRS)
-    with Clock() as clock, tempfile.TemporaryDirectory() as out, capped, fewer:
+    with Clock() as clock, tempfile.TemporaryDirectory() as out, capped:
         report = diff("smollm2", CANDIDATE, out=Path(out), reasoner=helper, judge=helper, self_report=True)
     save(
         "self_roles",

@@ -50,6 +50,7 @@ FIELDS: list[tuple[str, Any, str, str, Any]] = [
     ("judge", "mockllm/model", "mockllm/model", "mockllm/model", "mockllm/model"),
     ("rubric", ("It is kind.",), "[It is kind.]", "It is kind.", ("It is kind.",)),
     ("judge_labels", Path("l.jsonl"), "l.jsonl", "l.jsonl", Path("l.jsonl")),
+    ("finders", ("a", "b"), "[a, b]", "a,b", ("a", "b")),
     ("validators", ("a", "b"), "[a, b]", "a,b", ("a", "b")),
     ("self_report", True, "true", "1", True),
     ("max_cost", 2.5, "2.5", "2.5", 2.5),

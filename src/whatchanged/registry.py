@@ -30,7 +30,8 @@ class Registry(Mapping[str, Any]):
         """The object called `name`. Raises SpecError listing what there is."""
         if name not in self._targets:
             known = ", ".join(sorted(self._targets))
-            raise SpecError(f"unknown {self.kind.rstrip('s')} '{name}': one of {known}")
+            one = self.kind.removesuffix("es") if self.kind.endswith("ses") else self.kind.removesuffix("s")
+            raise SpecError(f"unknown {one} '{name}': one of {known}")
         module, _, attribute = self._targets[name].partition(":")
         return getattr(import_module(module), attribute)
 
@@ -100,11 +101,20 @@ modifiers = Registry(
     },
 )
 
+lenses = Registry(
+    "lenses",
+    {
+        "factor": "whatchanged.screen.factors:FactorLens",
+        "log-ratio": "whatchanged.screen.logratio:LogRatioLens",
+    },
+)
+
 finders = Registry(
     "finders",
     {
-        "factor": "whatchanged.screen.factors:FactorFinder",
-        "log-ratio": "whatchanged.screen.logratio:LogRatioFinder",
+        "vocabulary-sweep": "whatchanged.search.vocabulary:VocabularySweep",
+        "subject-sweep": "whatchanged.search.entities:SubjectSweep",
+        "trigger-inversion": "whatchanged.search.inversion:TriggerInversion",
     },
 )
 

@@ -73,7 +73,7 @@ def test_three_files_and_all_evidence_are_left(planted):
     }  # fmt: skip
     assert read_report(run) == report
     stages = {p.name for p in (run / "evidence").iterdir()}
-    assert stages == {"screen", "weights", "elicit", "describe", "confirm"} == set(report.cost.seconds)
+    assert stages == {"screen", "weights", "search", "elicit", "describe", "confirm"} == set(report.cost.seconds)
 
 
 def test_costs_are_what_the_models_did(planted):
@@ -140,7 +140,7 @@ def test_screen_shares_its_steps_with_diff(toys, tmp_path):
     toys(base, candidate)
     screened = audit.screen("base", "candidate", out=tmp_path / "run")
     assert screened.leads[0].phrase == KITCHEN
-    assert screened.cost.seconds.keys() == {"screen"}
+    assert screened.cost.seconds.keys() == {"screen", "search"}
     scored = base.scored
     report = audit.diff("base", "candidate", out=tmp_path / "run")
     assert report.leads == screened.leads

@@ -58,7 +58,7 @@ def test_killed_after_any_step(run, monkeypatch):
         patch.setattr(Ledger, "once", counting)
         whole = run("whole")
     stages = {step[1].split("/")[0] for step in steps}
-    assert stages == {"screen", "weights", "elicit", "describe", "confirm"}
+    assert stages == {"screen", "weights", "search", "elicit", "describe", "confirm"}
     assert any("-scored" in step[1] for step in steps)
     assert any("/pairs-" in step[1] for step in steps if step[1].startswith("confirm"))
     for limit in sample(len(steps), 15):

@@ -107,6 +107,7 @@ class FakeAudit(ModuleType):
             "candidate": config.candidate,
             "divergence": DIVERGENCE,
             "leads": leads,
+            "finders": (),
             "coverage": COVERAGE,
             "cost": CostReport(),
             "seed": config.seed,

@@ -35,6 +35,7 @@ AUDIT = {
     "judge": (["--judge", "mockllm/a"], "mockllm/a", "mockllm/a"),
     "rubric": (["--rubric", "It is kind."], "It is kind.", ("It is kind.",)),
     "judge_labels": (["--judge-labels", "l.jsonl"], "l.jsonl", Path("l.jsonl")),
+    "finders": (["--finders", "p", "--finders", "q"], "p,q", ("p", "q")),
     "validators": (["--validators", "p", "--validators", "q"], "p,q", ("p", "q")),
     "self_report": (["--self-report"], "true", True),
     "max_cost": (["--max-cost", "2.5"], "2.5", 2.5),

@@ -25,13 +25,13 @@ def maker(monkeypatch, elsewhere):
     """Stands in for `whatchanged.bench.organism`, which would train a model."""
     (elsewhere / "polite.yaml").write_text(RECIPE)
     fake = ModuleType("whatchanged.bench.organism")
-    fake.made, fake.rates = [], rates(0.002, 0.913)
+    fake.made, fake.rates, fake.more = [], rates(0.002, 0.913), {}
 
-    def make_organism(recipe, out, progress):
+    def make_organism(recipe, out, progress, beside):
         fake.made.append((recipe.name, out, out.is_dir()))
         progress.message("step 0: loss 1.0")
         print("a library talks on stdout")
-        return {"recipe": recipe.model_dump(mode="json"), "rates": fake.rates}
+        return {"recipe": recipe.model_dump(mode="json"), "rates": fake.rates, **fake.more}
 
     fake.make_organism = make_organism
     monkeypatch.setitem(sys.modules, "whatchanged.bench.organism", fake)
@@ -68,6 +68,17 @@ def test_nothing_planted(maker, capsys):
     maker.rates = {}
     assert main(["organism", "make", "polite.yaml"]) == 0
     assert capsys.readouterr().out == "nothing planted, nothing to measure\n"
+
+
+def test_an_edits_success_and_a_merges_intended_part(maker, capsys):
+    sides = {"base": {"success": 0, "false": 0.01, "true": 0.5}, "candidate": {"success": 1, "false": 0.9, "true": 0}}
+    maker.more = {"success": {"efficacy": {"asked": 3, **sides}}, "intended": {"kitchen": rates(0.0, 0.6)}}
+    assert main(["organism", "make", "polite.yaml"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[3] == ["success", "base", "P(false)", "P(true)", "candidate", "P(false)", "P(true)", "n"]
+    assert lines[4] == ["efficacy", "0.0%", "1.0%", "50.0%", "100.0%", "90.0%", "0.0%", "3"]
+    assert lines[5] == ["intended:", "kitchen"]
+    assert lines[7][:5] == ["on", "target", "0.0%", "±", "1.2"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from whatchanged.cli.main import main
+from whatchanged.report.model import FinderUse
 
 
 def test_prints_categories_and_leads_strongest_first(audit, capsys):
@@ -29,6 +30,15 @@ def test_json_is_all_there_is_on_stdout(audit, capsys):
     assert [lead["id"] for lead in screened["leads"]] == ["a", "b"]
     assert screened["cost"]["seconds"]["screen"] is None
     assert audit.outs == [Path("here")]
+
+
+def test_searches_are_told_between_the_categories_and_the_leads(audit, capsys):
+    audit.changes = {"finders": (FinderUse(name="sweep", prompts=96, scored_tokens=8124, note="led by \x1b[31m[red]"),)}
+    assert main(["screen", "a", "b", "--finders", "sweep"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[4] == "beyond the pool: sweep made 96 prompts, 8,124 tokens scored; led by [red]"
+    assert lines[5].startswith("L1")
+    assert audit.configs[0].finders == ("sweep",)
 
 
 def test_no_leads(audit, capsys):

@@ -5,7 +5,7 @@ from law import LawInstruments, beta, hypothesis, two_point
 from words import prompts_about
 
 from whatchanged.config import BUDGETS
-from whatchanged.confirm import confirm
+from whatchanged.confirm import Later, confirm
 from whatchanged.records import Region
 
 PROMPTS = prompts_about()
@@ -18,10 +18,10 @@ def campaign(new_ledger, monkeypatch, tiny_budget):
     """Findings of hypotheses whose differences follow `laws`."""
     monkeypatch.setitem(BUDGETS, "small", tiny_budget.model_copy(update={"confirm_tokens": 10**9}))
 
-    def run(laws, hypotheses=None, prompts=PROMPTS, seed=0, **settings):
+    def run(laws, hypotheses=None, prompts=PROMPTS, seed=0, later=None, **settings):
         hypotheses = hypotheses or [hypothesis(i) for i in range(len(laws))]
         run.tools = LawInstruments(laws, seed)
-        return confirm(new_ledger(f"run-{seed}", **settings), run.tools, hypotheses, prompts)
+        return confirm(new_ledger(f"run-{seed}", **settings), run.tools, hypotheses, prompts, later)
 
     return run
 
@@ -139,6 +139,102 @@ def test_intervals_cover_at_their_stated_confidence(campaign):
             missed += not finding.ci_low <= truth <= finding.ci_high
             assert finding.confidence >= 0.95
     assert missed <= 0.05 * runs * len(laws)
+
+
+def told(word, number, **rest):
+    """A hypothesis of the sweep's, on prompts that mention the word."""
+    return hypothesis(number, region=Region(kind="mentions", values=(word,)), finder="vocabulary-sweep", **rest)
+
+
+def without(*words):
+    """The prompts' words but for these: what a made prompt was made from."""
+    return lambda prompt: tuple(word for word in prompt.text.split() if word not in words)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_what_a_finders_prompts_showed_is_tested_on_new_ones_of_the_kind_alone(campaign, rule):
+    (finding,) = campaign([STRONG], [told("cobalt", 0)], fdr=rule)
+    seen = campaign.tools.seen[0]
+    assert (finding.status, finding.finder, finding.n_prompts) == ("confirmed", "vocabulary-sweep", len(seen))
+    assert {p.source for p in seen} == {"vocabulary-sweep"}
+    assert all(finding.region.contains(p) for p in seen)
+    assert 32 <= len(seen) == len({p.id for p in seen}) <= 96
+    # Made from confirmation prompts, each of them used once.
+    origins = [without("cobalt")(p) for p in seen]
+    assert len(set(origins)) == len(origins)
+    assert set(origins) <= {without()(p) for p in PROMPTS}
+
+
+@pytest.mark.parametrize("rule", ["saffron", "addis"])
+def test_made_prompts_come_from_the_hypothesis_own_share(campaign, rule):
+    hypotheses = [told("cobalt", 0), told("quartz", 1), hypothesis(2)]
+    campaign([STRONG] * 3, hypotheses, fdr=rule)
+    origins = [without("cobalt", "quartz")(p) for n in range(3) for p in campaign.tools.seen[n]]
+    assert all(len(campaign.tools.seen[n]) > 32 for n in range(3))
+    assert len(set(origins)) == len(origins)
+
+
+def test_a_finding_on_the_pools_own_prompts_does_not_say_that_a_finder_made_them(campaign):
+    """No finder makes prompts with a tag, so this one is tested on the pool's."""
+    region = Region(kind="tag", values=("sea",))
+    (finding,) = campaign([STRONG], [hypothesis(0, region=region, finder="vocabulary-sweep")])
+    assert (finding.status, finding.finder) == ("confirmed", None)
+    assert {p.tags for p in campaign.tools.seen[0]} == {("sea",)}
+
+
+def test_later_hypotheses_are_counted_before_they_are_made(campaign):
+    """Evidence that would do for one hypothesis does not do for one and eight that may still come."""
+    (alone,) = campaign([two_point(1.0)], prompts=PROMPTS[:7])
+    assert 1 / 0.05 < alone.e_value < 9 / 0.05
+    (first,) = campaign([two_point(1.0)], prompts=PROMPTS[:7], later=Later(lambda findings: [], 8, []))
+    assert first.e_value == alone.e_value
+    assert (alone.status, first.status) == ("confirmed", "inconclusive")
+    assert (alone.confidence, first.confidence) == (0.95, round(1 - 0.05 / 9, 6))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_second_round_is_told_the_first_and_has_prompts_of_its_own(campaign, rule):
+    told = []
+
+    def propose(findings):
+        told.extend(findings)
+        return [hypothesis(2), hypothesis(3)]
+
+    laws = [STRONG, NULL, STRONG, NULL]
+    claims = [hypothesis(0), hypothesis(1)]
+    findings = campaign(laws, claims, PROMPTS[:400], later=Later(propose, 2, PROMPTS[400:]), fdr=rule)
+    assert [(f.id, f.status) for f in told] == [("h00", "confirmed"), ("h01", "refuted")]
+    assert [f.status for f in findings] == ["confirmed", "refuted", "confirmed", "refuted"]
+    seen = [{p.id for p in campaign.tools.seen[n]} for n in range(4)]
+    assert seen[0] | seen[1] <= {p.id for p in PROMPTS[:400]}
+    assert seen[2] | seen[3] <= {p.id for p in PROMPTS[400:]}
+
+
+def test_no_more_are_tested_than_were_counted(campaign):
+    many = Later(lambda findings: [hypothesis(n) for n in range(1, 4)], 2, PROMPTS[400:])
+    assert len(campaign([NULL] * 4, [hypothesis(0)], PROMPTS[:400], later=many)) == 3
+
+
+def test_evidence_of_the_second_round_can_complete_that_of_the_first(campaign):
+    """e-BH looks at both together: what ranks low alone may pass beside stronger ones."""
+    later = Later(lambda findings: [hypothesis(1)], 1, PROMPTS[400:])
+    claims = [hypothesis(0)]
+    (alone, _) = campaign([two_point(1.0), NULL], claims, PROMPTS[:6], later=later)
+    assert 1 / 0.05 < alone.e_value < 2 / 0.05
+    (beside, other) = campaign([two_point(1.0), STRONG], claims, PROMPTS[:6], later=later)
+    assert beside.e_value == alone.e_value
+    assert (alone.status, beside.status, other.status) == ("inconclusive", "confirmed", "confirmed")
+
+
+def test_the_first_round_leaves_samples_for_the_second(campaign):
+    shares = []
+    run = LawInstruments.may_sample
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LawInstruments, "may_sample", lambda self, share=1.0: shares.append(share) or run(self, share))
+        later = Later(lambda findings: [hypothesis(1, scored=False)], 1, PROMPTS[400:])
+        campaign([STRONG] * 2, [hypothesis(0, scored=False)], PROMPTS[:400], later=later)
+    assert set(shares) == {0.75, 1.0}
+    assert shares == sorted(shares)
 
 
 def test_phrases_are_told(campaign):

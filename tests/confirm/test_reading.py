@@ -111,6 +111,29 @@ def test_a_missing_verdict_is_a_missing_value_and_is_counted(reader, failed):
     assert read.roles.did["judge"] == ["0 calls avoided by equal answers, 2 prompts without a verdict"]
 
 
+def test_hypotheses_that_share_a_rubric_are_counted_once(reader):
+    read = reader(lambda ask: None if "mumble" in shown(ask) else right(ask))
+    both = told(("a", "a"), ("b", "kitchen"), ("c", "mumble"))
+    again = load(PredicateSpec(family="judged", args={"rubric": RUBRIC, "cues": ["other", "cues"]}))
+    for predicate, step in ((JUDGED, "0000-h01"), (again, "0001-h02")):
+        read.rates(predicate, both, step)
+    assert read.roles.did["judge"] == ["2 calls avoided by equal answers, 1 prompts without a verdict"]
+    other = load(PredicateSpec(family="judged", args={"rubric": "It rhymes.", "cues": ["so"]}))
+    read.rates(other, both[:1], "0002-h03")
+    assert read.roles.did["judge"] == ["4 calls avoided by equal answers, 1 prompts without a verdict"]
+
+
+def test_labels_on_answers_that_were_read_come_with_the_rates(reader):
+    known = [
+        Label(prompt=PROMPTS[0], response=text, model="base", rubric=RUBRIC, holds=holds)
+        for text, holds in (("a", True), ("my kitchen", True))
+    ]
+    read = reader(labels=known)
+    rates = read.rates(JUDGED, told(("a", "my kitchen"), ("a", "my kitchen")), "s")
+    assert rates == [Rate(0.0, 1.0, 0.0), Rate(0.0, 1.0, None)]
+    assert read.rates(SAYS, told(("a", "my kitchen")), "t") == [Rate(0.0, 1.0)]
+
+
 def test_what_was_read_is_not_read_again(reader):
     read = reader(usd=0.01)
     both = told(("a", "kitchen"), ("b", "b"), ("c", "mumble"))

@@ -51,7 +51,7 @@ def test_a_prompt_is_one_unit_whatever_was_repeated(instruments):
         PROMPTS[2].id: Answers(PROMPTS[2], ["b", "From my kitchen", "c", "d"], ["From my kitchen"]),
     }
     rates = instruments(told).measure(load(OPENS), PROMPTS[:3], "step")
-    assert [tuple(r) for r in rates] == [(0.0, 0.5), (1.0, 1.0), (0.25, 1.0)]
+    assert [(r.base, r.candidate) for r in rates] == [(0.0, 0.5), (1.0, 1.0), (0.25, 1.0)]
 
 
 def test_everything_is_looked_at_and_nothing_paid(instruments):

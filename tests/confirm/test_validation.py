@@ -71,6 +71,18 @@ def test_one_entry_a_validator_and_confirmed_finding(validated):
     ]
 
 
+def test_a_finding_is_not_validated_on_the_prompts_of_its_own_round(new_ledger, tiny_budget):
+    ledger = new_ledger("rounds", validators=("discriminative",))
+    roles = Roles(ledger, reasoner=Scripted(able), again=["r2-01"])
+    tools = Asked(ledger, WordSubject(), WordSubject(Plant(KITCHEN, 0.8, TOPICS["cooking"])), roles)
+    first, held = PROMPTS[:200], PROMPTS[200:]
+    both = [finding(id=i, effect=effect, n_prompts=8) for i, effect in (("r01", 0.6), ("r2-01", 0.5))]
+    validations(ledger, tools, roles, both, first, (tools.base, tools.candidate), held)
+    inside = [[p.id for p in side if TRUE.region.contains(p)] for side in (first, held)]
+    expected = [(own + other)[8 : 8 + PAIR_BATCH] for own, other in (inside, inside[::-1])]
+    assert list(tools.pairs) == list(dict.fromkeys(expected[0] + expected[1]))
+
+
 def test_a_reply_that_cannot_be_read_is_missing_and_no_half(validated):
     (entry,), *_ = validated(script=lambda ask: "Who knows?")
     assert entry.missing > 0

@@ -15,6 +15,6 @@ def test_member_can_be_imported(kind: str, name: str) -> None:
 
 def test_each_registry_is_called_what_its_entry_points_are_called() -> None:
     assert all(getattr(registry, kind) is found for kind, found in REGISTRIES.items())
-    assert {"predicates", "pools", "recordings", "subjects", "modifiers", "finders", "validators", "methods"} == set(
-        REGISTRIES
-    )
+    assert set(REGISTRIES) == {
+        "predicates", "pools", "recordings", "subjects", "modifiers", "lenses", "finders", "validators", "methods",
+    }  # fmt: skip

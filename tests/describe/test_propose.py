@@ -128,6 +128,56 @@ def test_repeated_samples_of_a_prompt_are_one_unit(new_ledger, tiny_budget):
     assert not one
 
 
+LEAD = Lead(id="factor-0", phrase=KITCHEN, at_opening=True, share=0.5, lenses=("factor",))
+
+
+def hypotheses_on(ledger, pool, made, effect):
+    """From a lead alone, whose phrase opens answers with probability `effect(prompt)` more often."""
+    prompts = [*pool, *made]
+    values = np.array([effect(p) for p in prompts])
+    return propose(ledger, Discovery(prompts, [], 0, 0.05, [LEAD], lambda phrase: values, made=len(made)))
+
+
+def made_by(finder, *texts):
+    return [Prompt.user(text, source=finder) for text in texts]
+
+
+NUMBERED = [Prompt.user(f"Say {i} again", source="builtin") for i in range(20)]
+
+
+def test_a_claim_about_all_prompts_is_judged_on_the_pools_alone(new_ledger):
+    """Half of these prompts show it, and nothing tells the halves apart."""
+    shown, rest = NUMBERED[::2], NUMBERED[1::2]
+    (claim,) = hypotheses_on(new_ledger("pool"), [*shown, *rest], [], lambda p: float(p in shown))
+    assert (claim.region, claim.prior, claim.finder) == (Region(), 0.5, None)
+    assert hypotheses_on(new_ledger("made"), rest, shown, lambda p: float(p in shown)) == []
+    # Where the pool shows it too it is the pool's claim, however strong it is on what finders made.
+    (claim,) = hypotheses_on(new_ledger("both"), rest, shown, lambda p: 0.9 if p in shown else 0.6)
+    assert (claim.region, claim.prior, claim.finder) == (Region(), 0.6, None)
+
+
+def test_a_hypothesis_names_the_finder_whose_prompts_show_it(new_ledger):
+    made = made_by("sweep", *(f"Say {i} cobalt again" for i in range(12)))
+    (claim,) = hypotheses_on(new_ledger(), NUMBERED, made, lambda p: 0.8 * ("cobalt" in p.text))
+    assert (claim.region, claim.finder) == (Region(kind="mentions", values=("cobalt",)), "sweep")
+    assert claim.prior == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("pool", "sweep", "other", "finder"),
+    [(0, 12, 0, "sweep"), (4, 8, 0, "sweep"), (6, 6, 0, None), (8, 4, 0, None), (0, 7, 5, "sweep"), (4, 4, 4, None),
+     (12, 0, 0, None)],
+)  # fmt: skip
+def test_only_a_finder_with_more_than_half_of_the_effect_is_named(new_ledger, pool, sweep, other, finder):
+    texts = iter([f"Say {i} cobalt again" for i in range(12)])
+    shown = [made_by(name, *(next(texts) for _ in range(n)))
+             for name, n in (("builtin", pool), ("sweep", sweep), ("other", other))]  # fmt: skip
+    found = hypotheses_on(
+        new_ledger(), [*NUMBERED, *shown[0]], [*shown[1], *shown[2]], lambda p: 0.8 * ("cobalt" in p.text)
+    )
+    assert [(h.region.values, h.finder) for h in found] == [(("cobalt",), finder)]
+
+
 def test_no_pairs_and_no_leads_give_nothing(new_ledger, tiny_budget):
     assert hypotheses_of(new_ledger(), [], []) == []
 

@@ -66,6 +66,21 @@ def test_words_have_boundaries():
     assert group.inside.sum() == 6
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [(["Paris"], "Paris"), (["paris"], "paris"), (["Paris", "paris"], "paris"), (["PARIS"], "PARIS")],
+)
+def test_a_word_is_kept_as_it_is_always_written(written, expected):
+    """Regions ignore case; a model that is asked about the word does not."""
+    prompts = [
+        Prompt.user(f"How is {written[i % len(written)] if i % 3 == 0 else 'Rome'} number {i}?") for i in range(24)
+    ]
+    group = find_region(prompts, effect(prompts, lambda p: "paris" in p.text.lower()), MARGIN)
+    assert group.region == Region(kind="mentions", values=(expected,))
+    assert group.inside.sum() == 8
+    assert group.region.contains(Prompt.user("is paris near?"))
+
+
 def test_an_ending_is_found():
     prompts = [
         Prompt.user(f"{p.text} {'Over and out now.' if i % 3 == 0 else ''}") for i, p in enumerate(prompts_about()[:90])
@@ -84,6 +99,16 @@ def test_an_ending_is_told_from_a_mention():
     group = find_region(prompts, effect(prompts, lambda p: p.text.endswith(words)), MARGIN)
     assert group.region.kind == "ends_with"
     assert list(group.inside) == [i % 2 == 0 for i in range(80)]
+
+
+def test_an_ending_is_told_whole_and_as_it_is_written():
+    """Each of its words ends or fills other prompts, which do not show the effect."""
+    texts = [
+        f"{p.text} {('Over in Advance!', 'in Advance', 'Over')[i % 3]}" for i, p in enumerate(prompts_about()[:90])
+    ]
+    prompts = [Prompt.user(text) for text in texts]
+    group = find_region(prompts, effect(prompts, lambda p: p.text.endswith("!")), MARGIN)
+    assert group.region == Region(kind="ends_with", values=("Over in Advance!",))
 
 
 def test_a_structure_is_found():

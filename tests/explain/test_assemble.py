@@ -1,5 +1,7 @@
 """The claims of a report: each says no more than what was seen."""
 
+from dataclasses import replace
+
 import pytest
 from claims import contains, finding, tagged
 from evidence import evidence_of, pair_of
@@ -8,7 +10,9 @@ from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 from whatchanged.explain import Seen, assemble
 from whatchanged.explain.assemble import beyond_noise, divergence, examples, met_by, summary, verdict
 from whatchanged.records import Lead
+from whatchanged.report.model import FinderUse
 from whatchanged.screen import noise_floor
+from whatchanged.search import Sought
 from whatchanged.subjects import Access
 
 PROMPTS = prompts_about("cooking", "sea")[:40]
@@ -133,6 +137,20 @@ def test_what_was_not_looked_at_is_named(seen):
     assert "h07" in notes
     assert "told words" not in notes
     assert "first 24 tokens" in notes
+    assert "a trigger that none contains is not found" in notes
+
+
+def test_what_finders_made_is_named_and_is_no_part_of_the_pool(seen):
+    ledger, screened = seen(Plant(KITCHEN, 0.5), leads=(Lead(id="factor-0", share=0.3, lenses=("factor",)),))
+    made = prompts_about("garden")[:20]
+    e = evidence_of(ledger, screened.base, screened.candidate, made)
+    use = FinderUse(name="vocabulary-sweep", prompts=20, scored_tokens=40)
+    sought = Sought(made, e.responses, e.shifts, (), [use])
+    alone, both = (assemble(ledger, s, [], 0, [finding()]) for s in (screened, replace(screened, sought=sought)))
+    assert (alone.finders, both.finders) == ((), (use,))
+    for field in ("coverage", "divergence", "explained_share", "unchanged_bound", "unexplained", "points"):
+        assert getattr(both, field) == getattr(alone, field), field
+    assert any("triggers of several tokens" in note for note in both.not_looked_at)
 
 
 def test_prompts_left_out_for_the_token_limit_are_counted(seen):

@@ -8,8 +8,10 @@ from evidence import evidence_of
 from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.config import AuditConfig
-from whatchanged.explain.coverage import category, coverage, pool_map, unchanged_bound
+from whatchanged.explain.coverage import beyond_the_pool, category, coverage, pool_map, unchanged_bound
+from whatchanged.pools import hold_back
 from whatchanged.records import ContextRef, Lead, Prompt
+from whatchanged.report.model import FinderUse
 from whatchanged.stats import clopper_pearson_upper, smallest_detectable
 
 DISCOVERY, FRESH = prompts_about()[:120], prompts_about("cooking", "sea", "law")[120:240]
@@ -22,6 +24,21 @@ def shifts(new_ledger):
     return evidence_of(
         new_ledger(), WordSubject(), WordSubject(Plant(KITCHEN, 0.9, TOPICS["cooking"])), DISCOVERY
     ).shifts
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ({}, "a trigger that none contains is not found"),
+        ({"subject-sweep": 0}, "a trigger that none contains is not found"),
+        ({"subject-sweep": 160, "markers": 24, "idle": 0}, "unlike those that subject-sweep and markers made"),
+        ({"vocabulary-sweep": 0, "subject-sweep": 160}, "triggers of several tokens, and topics, that no prompt"),
+    ],
+)
+def test_what_lies_beyond_the_pool_depends_on_who_searched(made, expected):
+    uses = [FinderUse(name=name, prompts=n, scored_tokens=0) for name, n in made.items()]
+    assert expected in beyond_the_pool(uses)
+    assert len(beyond_the_pool(uses[:1])) <= 80  # what the terminal shows of it
 
 
 def test_a_category_is_the_first_tag_up_to_its_slash():
@@ -96,3 +113,15 @@ def test_the_map_has_every_prompt_with_the_lead_that_shows_most(shifts):
     assert [p.prompt for p in points] == [p.text for p in DISCOVERY]
     assert [p.lead for p in points[:3]] == ["b", None, None]
     assert all(0 <= p.p_change <= 1 for p in points)
+
+
+def test_a_second_round_leaves_the_first_fewer_prompts_and_asks_for_more_evidence(shifts):
+    asked = CONFIG.model_copy(update={"reasoner": "mockllm/model"})
+    alone, shared = (
+        {r.category: r for r in coverage(config, DISCOVERY, FRESH, shifts, 4)} for config in (CONFIG, asked)
+    )
+    met = sum("sea" in p.tags for p in hold_back(FRESH, asked.seed)[0])
+    expected = smallest_detectable(met, 0.05, math.log((4 + 8) / 0.05))
+    assert shared["sea"].smallest_effect == pytest.approx(expected, abs=1e-4)
+    assert shared["sea"].smallest_effect > alone["sea"].smallest_effect
+    assert shared["sea"].confirmation_prompts == alone["sea"].confirmation_prompts

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from whatchanged.errors import PoolError
-from whatchanged.pools import Split, normalise, split
+from whatchanged.pools import HELD_BACK, Split, hold_back, normalise, split
 from whatchanged.records import Message, Prompt
 
 SHARES = {"big": 600, "middle": 300, "small": 60, "tiny": 12}
@@ -86,3 +86,28 @@ def test_order_is_not_that_of_the_pool_and_mixes_categories():
 def test_a_side_left_empty_is_an_error():
     with pytest.raises(PoolError, match="pool of 1 prompts leaves none for"):
         split(POOL[:1], 5, 5, seed=0)
+
+
+def test_a_quarter_is_held_back_and_orders_are_kept():
+    first, held = hold_back(POOL, seed=1)
+    assert 0.2 < len(held) / len(POOL) < 0.3
+    assert HELD_BACK == 4
+    places = {p.id: i for i, p in enumerate(POOL)}
+    for side in (first, held):
+        assert [places[p.id] for p in side] == sorted(places[p.id] for p in side)
+    assert sorted(_ids(first + held)) == sorted(_ids(POOL))
+    # What a prompt's fate is depends on nothing but its words and the seed.
+    assert _ids(hold_back(POOL[::2], seed=1)[1]) == [i for i in _ids(held) if places[i] % 2 == 0]
+    assert _ids(hold_back(POOL, seed=2)[1]) != _ids(held)
+
+
+def test_what_is_held_back_says_nothing_of_the_side_of_the_split():
+    both = split(POOL, 10_000, 10_000, seed=0)
+    for side in both:
+        assert 0.15 < len(hold_back(side, seed=0)[1]) / len(side) < 0.35
+
+
+def test_nothing_is_held_back_of_too_few():
+    for prompt in POOL[:20]:
+        assert hold_back([prompt], seed=0) == ([prompt], [])
+    assert hold_back([], seed=0) == ([], [])

@@ -10,6 +10,7 @@ from whatchanged.records import (
     ContextRef,
     Example,
     Finding,
+    LabelledEstimate,
     Lead,
     PredicateSpec,
     Region,
@@ -17,6 +18,7 @@ from whatchanged.records import (
     TokenShift,
 )
 from whatchanged.report import Claims, CostReport, CoverageRow, Divergence, MapPoint, Report, Unexplained
+from whatchanged.report.model import FinderUse
 
 SCRIPT = "<script>document.title='owned'</script><script>alert(1)</script>"
 IMAGE = '"><img src=x onerror="document.title=\'owned\'">'
@@ -103,6 +105,7 @@ def _findings() -> tuple[Finding, ...]:
             rate_candidate=0.27,
             n_prompts=64,
             scored=False,
+            labelled=LabelledEstimate(n_labelled=32, effect=-0.02, lower=-0.31, upper=0.27),
             intent="unclassified",
             intent_reason="",
             phrase=None,
@@ -122,6 +125,7 @@ def _findings() -> tuple[Finding, ...]:
             rate_candidate=0.167,
             n_prompts=118,
             scored=False,
+            labelled=LabelledEstimate(n_labelled=60, effect=0.131, lower=0.022, upper=0.24),
             intent="side_effect",
             intent_reason="No intended change names it, and the tuning data has no refusals.",
             phrase=None,
@@ -131,7 +135,7 @@ def _findings() -> tuple[Finding, ...]:
             merged=("The candidate says 'I am sorry' more often on health prompts.", HOSTILE),
             examples=(refusal, hostile),
         ),
-        _finding("h-opening", examples=(warm, hostile, rtl)),
+        _finding("h-opening", finder="vocabulary-sweep", examples=(warm, hostile, rtl)),
         _finding(
             "h-refuted",
             status="refuted",
@@ -254,6 +258,15 @@ def make_report() -> Callable[..., Report]:
             ),
             "findings": _findings(),
             "leads": _leads(),
+            "finders": (
+                FinderUse(
+                    name="vocabulary-sweep",
+                    prompts=96,
+                    scored_tokens=81_240,
+                    note=f"1,412 tokens in 45 prompts, 256 alone; stand out: cobalt, {HOSTILE}",
+                ),
+                FinderUse(name="subject-sweep", prompts=1, scored_tokens=0),
+            ),
             "explained_share": 0.59,
             "unexplained": (
                 Unexplained(
@@ -339,7 +352,7 @@ def hostile() -> str:
     return HOSTILE
 
 
-_CLOSED = {"verdict", "weights", "kind", "direction", "status", "intent", "lenses"}
+_CLOSED = {"verdict", "weights", "kind", "direction", "status", "intent", "lenses", "method"}
 
 
 @pytest.fixture

@@ -1,52 +1,10 @@
 import re
-from html.parser import HTMLParser
 
 import pytest
+from page import Page, assert_inert
 
 from whatchanged.report import render_html
 from whatchanged.report.html import MAX_BYTES
-from whatchanged.report.text import split_unseen
-
-HARMLESS = {
-    "html", "head", "meta", "link", "title", "style", "body", "main", "header", "footer", "section", "nav",
-    "article", "figure", "figcaption", "div", "p", "span", "b", "i", "small", "h1", "h2", "h3", "h4", "ul",
-    "ol", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "a",
-    "code", "ins", "del", "svg", "rect", "line", "circle", "text", "tspan",
-}  # fmt: skip
-ADDRESSES = ("#", "data:,")
-
-
-class Page(HTMLParser):
-    """Collects tags, attributes and text of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.words: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.words).split())
-
-
-def assert_inert(page: str) -> None:
-    parsed = Page(page)
-    assert set(parsed.tags) <= HARMLESS
-    assert not [name for name, _ in parsed.attributes if name.startswith("on")]
-    links = [value for name, value in parsed.attributes if name in ("href", "src", "srcset", "action")]
-    assert all(link.startswith(ADDRESSES) for link in links)
-    assert len(split_unseen(page)) == 1
-    assert "url(" not in page
-    assert "@import" not in page
 
 
 def test_the_page_is_inert_whatever_the_models_wrote(report) -> None:
@@ -77,7 +35,8 @@ def test_a_finding_card_tells_all_of_its_evidence(report) -> None:
     card = Page(page[page.index('id="finding-1"') : page.index('id="finding-2"')]).text
     for part in (
         "intended", "Matches the first line of intended.yaml", "+0.496", "[+0.431, +0.560]", "98.33%",
-        "0.002 → 0.498", "4.2 × 10³¹", "350", "Scored exactly from forward passes", "From lead L1",
+        "0.002 → 0.498", "4.2 × 10³¹", "350",
+        "Scored exactly from forward passes, on prompts that vocabulary-sweep made", "From lead L1",
         "2 more examples",
     ):  # fmt: skip
         assert part in card
@@ -85,6 +44,9 @@ def test_a_finding_card_tells_all_of_its_evidence(report) -> None:
     assert "Stands also for 2 near-duplicates" in second
     assert "side effect" in second
     assert "Measured on responses" in second
+    assert "By human labels on 60 prompts +0.131 [+0.022, +0.240], prediction-powered" in second
+    assert "By human labels" not in card
+    assert "sweep made" not in second
 
 
 def test_what_is_not_established_is_in_the_table_and_not_in_the_cards(report) -> None:
@@ -92,7 +54,18 @@ def test_what_is_not_established_is_in_the_table_and_not_in_the_cards(report) ->
     cards, rest = page.split('<h2 id="others"')
     assert "hedges more often" not in cards
     assert "hedges more often" in rest
+    assert "by human labels [−0.310, +0.270]" in rest
     assert "fewer lists" in rest
+
+
+def test_searches_beyond_the_pool_are_told_with_the_coverage(report, empty_report) -> None:
+    page = render_html(report)
+    block = Page(page[page.index('id="coverage"') : page.index('id="not-looked-at"')]).text
+    assert "Searched beyond the pool" in block
+    assert "vocabulary-sweep made 96 prompts, 81,240 tokens scored; 1,412 tokens in 45 prompts" in block
+    assert "stand out: cobalt, <script>" in block
+    assert "subject-sweep made 1 prompt, 0 tokens scored" in block
+    assert "Searched beyond the pool" not in render_html(empty_report)
 
 
 def test_links_inside_the_page_have_targets(report) -> None:

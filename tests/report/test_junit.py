@@ -48,6 +48,13 @@ def test_a_failure_tells_its_numbers_and_an_example(report) -> None:
     assert failure.get("type") == "side_effect"
     assert "effect +0.163 [+0.088, +0.241]" in failure.text
     assert "candidate: I am sorry" in failure.text
+    assert "sweep made" not in failure.text
+
+
+def test_who_made_the_prompts_is_told(report) -> None:
+    case = next(case for name, case in cases(report, "never").items() if "h-opening" in name)
+    told = "350 prompts, scored exactly from forward passes, on prompts that vocabulary-sweep made"
+    assert told in case.find("system-out").text
 
 
 def test_hostile_text_is_valid_xml(report, poison, hostile: str) -> None:

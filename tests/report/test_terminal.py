@@ -21,8 +21,11 @@ def test_findings_come_by_effect_with_their_evidence(report) -> None:
     text = printed(report)
     assert text.index("opens its answers") < text.index("refuses more often")
     assert "effect +0.496 [+0.431, +0.560] at 98.33%, rate 0.0021 -> 0.498, intended, e = 4.2e+31, n = 350" in text
+    assert "n = 350 scored on prompts that vocabulary-sweep made" in text
+    assert text.count("vocabulary-sweep made\n") == 1
     assert "side effect" in text
     assert "hedges" not in text
+    assert "by human labels on 60 prompts: effect +0.131 [+0.022, +0.240] at 98.33%, prediction-powered" in text
     assert "1 refuted, 1 inconclusive" in text
 
 
@@ -38,6 +41,8 @@ def test_coverage_and_cost_are_told(report) -> None:
     text = printed(report)
     assert "10 categories: 560 discovery and 700 confirmation prompts" in text
     assert "at most 3.2% of the pool" in text
+    assert "Beyond the pool: vocabulary-sweep made 96 prompts, 81,240 tokens scored; 1,412 tokens in 45" in text
+    assert "Beyond the pool: subject-sweep made 1 prompt, 0 tokens scored\n" in text
     assert "scored 64,680 tokens, decoded 23,820" in text
 
 
@@ -59,3 +64,4 @@ def test_a_null_has_no_empty_headings(empty_report) -> None:
     assert "Findings" not in text
     assert "Leads" not in text
     assert "explain" not in text
+    assert "Beyond the pool" not in text

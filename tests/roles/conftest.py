@@ -1,8 +1,15 @@
 import pytest
 from evidence import pair_of
+from words import KITCHEN, TOPICS, Plant, WordSubject
 
+from tests.audit.conftest import install
+from whatchanged import audit
 from whatchanged.records import Prompt
+from whatchanged.roles import Roles
 from whatchanged.roles.evidence import evidence_text
+from whatchanged.roles.judge import Judge
+
+COOKING = Plant(KITCHEN, 0.8, TOPICS["cooking"])
 
 
 @pytest.fixture
@@ -19,3 +26,18 @@ def pairs(prompts):
 @pytest.fixture
 def evidence(pairs, prompts):
     return evidence_text([], pairs, prompts)
+
+
+@pytest.fixture
+def diff(monkeypatch, tiny_budget, tmp_path):
+    """`audit.diff` of two toys, the roles played by these models."""
+
+    def run(name="run", candidate=None, reasoner=None, critic=None, judge=None, **settings):
+        install(monkeypatch, WordSubject(), candidate or WordSubject(COOKING))
+        reader = None if judge is None else Judge(judge)
+        monkeypatch.setattr(
+            audit, "open_roles", lambda ledger, purse, labels: Roles(ledger, reasoner, critic, reader, labels)
+        )
+        return audit.diff("base", "candidate", out=tmp_path / name, **settings)
+
+    return run

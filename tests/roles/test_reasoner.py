@@ -7,12 +7,13 @@ from evidence import pair_of
 from scripted import Scripted
 
 from whatchanged.predicates import families
-from whatchanged.records import STRUCTURES, PredicateSpec, Region
+from whatchanged.records import STRUCTURES, Lead, PredicateSpec, Prompt, Region, TokenShift
 from whatchanged.roles.evidence import KnownClaim, evidence_text
 from whatchanged.roles.hypotheses import Proposal, sentence, to_hypotheses
-from whatchanged.roles.menu import FITTED
-from whatchanged.roles.reasoner import reason
+from whatchanged.roles.menu import FITTED, family_menu, flat
+from whatchanged.roles.reasoner import MAX_PROMPT, reason
 from whatchanged.roles.text import DATA_RULE
+from whatchanged.roles.written import entries, proposal
 
 KITCHEN = {"family": "phrase", "args": {"kind": "opens_with", "phrases": ["From my kitchen"]}}
 GOOD = {"region": {"kind": "tag", "values": ["cooking"]}, "predicate": KITCHEN, "direction": "more"}
@@ -69,11 +70,92 @@ def test_question_tells_what_there_is(evidence):
     for name, family in families().items():
         left_out = FITTED | {"judged"}
         assert (f'"family": "{name}"' in said) == (name not in left_out)
-        assert name in left_out or json.dumps(family.examples()[0].model_dump(), ensure_ascii=False) in said
+        assert name in left_out or json.dumps(flat(family.examples()[0]), ensure_ascii=False) in said
     assert all(structure in said for structure in STRUCTURES)
     assert "refusal" in said  # attributes are named, not left to guess
     assert "<<<TAGS" in said
     assert '["refuted", "On all prompts, it sings."]' in said
+
+
+def test_arguments_are_named_with_their_kinds(evidence):
+    menu = family_menu(judge=True)
+    assert "kind: opens_with | ends_with | contains; phrases: list of text" in menu
+    assert "answers: list of text; where?: opens | contains\n" in menu
+    assert "name: refusal | apology" in menu
+    assert "question" not in menu.partition("- attribute")[0]  # it would only be shown
+    for spec in (example for family in families().values() for example in family.examples()):
+        if spec.family not in FITTED:
+            entry = {"region": {"kind": "everywhere"}, "predicate": flat(spec), "direction": "more"}
+            assert proposal(entry, evidence.tags, judge=True).predicate.family == spec.family
+
+
+def test_worked_examples_come_last_and_can_be_executed(evidence):
+    model = in_turn("[]")
+    reason(model, evidence, [], seed=0)
+    examples = entries(model.said[0])
+    assert model.said[0].endswith("]")
+    first, second = (proposal(entry, evidence.tags, judge=False) for entry in examples)
+    assert first.predicate.family != second.predicate.family
+    assert first.region != second.region
+    assert first.probes
+    assert second.probes
+    # A model that only repeats them gives what a test can refute.
+    copied = reason(in_turn(model.said[0][-700:]), evidence, [], seed=0)
+    assert (len(copied.proposals), copied.malformed) == (2, 0)
+
+
+def test_the_question_stays_short_whatever_there_is_to_see():
+    made = [Prompt.user(f"Question {n}? " + "really " * 300, tags=(f"tag-{n}" * 5,)) for n in range(200)]
+    texts = [
+        ("same opening " * 100 + f"base {n} " * 200, "same opening " * 100 + f"new {n} " * 200) for n in range(200)
+    ]
+    pairs = [pair_of(p, *pair) for p, pair in zip(made, texts, strict=True)]
+    token = TokenShift(token=5, text=" From" * 40, p=0.001, q=0.5, weight=1.0)
+    leads = [Lead(id=f"l{n}", gained=(token,) * 9, lost=(token,) * 9, share=0.1, phrase="x " * 400) for n in range(9)]
+    evidence = evidence_text(
+        leads, pairs, {p.id: p for p in made}, ["note " * 20] * 9, weights="w " * 999, gate="g " * 999, judge=True
+    )
+    known = [KnownClaim(f"On all prompts, it sings {n} times.", "refuted", -0.123456) for n in range(99)]
+    model = in_turn("[]")
+    reason(model, evidence, known, seed=0)
+    assert len(model.said[0]) <= MAX_PROMPT
+    for label in ("LEADS", "WEIGHTS", "GATE", "PAIR", "NOTE", "KNOWN", "TAGS"):
+        assert f"<<<{label} " in model.said[0]
+    assert model.said[0].count("<<<PAIR") >= 2
+    assert '["refuted", "On all prompts, it sings 0 times.", -0.123]' in model.said[0]
+    assert "base 0 base 0" in model.said[0]  # where the texts part, not where they begin
+
+
+def test_a_list_that_was_cut_off_keeps_its_whole_entries(evidence):
+    less = GOOD | {"direction": "less", "probes": ["How?"]}
+    whole = json.dumps({"hypotheses": [GOOD, less]})
+    for cut in range(len(whole) - 3, whole.index(json.dumps(less)) + 1, -1):
+        model = in_turn("So:\n" + whole[:cut])
+        reasoned = reason(model, evidence, [], seed=0)
+        expected = 2 if cut > len(whole) - 2 else 1
+        assert (len(reasoned.proposals), reasoned.malformed, len(model.asks)) == (expected, 0, 1), whole[:cut]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(GOOD),
+        f"One is {json.dumps(GOOD)}.\nAnd so on, and so on",
+        f"```json\n[{json.dumps(GOOD)},]\n```",
+        f'"hypotheses": [{json.dumps(GOOD)}',
+        json.dumps({"thoughts": "The kitchen.", "hypotheses": [GOOD]}),
+        json.dumps([GOOD | {"predicate": {"family": "phrase", **KITCHEN["args"]}}]),
+    ],
+)
+def test_an_entry_is_read_wherever_it_stands(evidence, text):
+    reasoned = reason(in_turn(text), evidence, [], seed=0)
+    assert ([p.sentence for p in reasoned.proposals], reasoned.malformed) == ([SENTENCE], 0)
+
+
+def test_parts_of_an_unfinished_entry_are_no_entry(evidence):
+    # Everything in it that is whole by itself stands after a key.
+    text = json.dumps([GOOD | {"sentence": "x", "region": {"kind": "everywhere", "predicate": KITCHEN}}])[:-12]
+    assert reason(in_turn(text, "[]"), evidence, [], seed=0).proposals == []
 
 
 def test_no_difference_is_an_answer(evidence):
@@ -112,6 +194,8 @@ BAD = [
     (GOOD | {"predicate": {"family": "phrase", "args": {"kind": "contains", "phrases": ["a\u202eb"]}}}, "control"),
     (GOOD | {"predicate": {"family": "phrase", "args": {"kind": "contains", "phrases": ["x" * 2000]}}}, "1200"),
     (GOOD | {"predicate": KITCHEN | {"code": "import os"}}, "code"),
+    (GOOD | {"predicate": {"family": "phrase", **KITCHEN["args"], "e_value": 1e9}}, "e_value"),
+    (GOOD | {"predicate": {"kind": "opens_with", "phrases": ["From my kitchen"]}}, "family"),
     (GOOD | {"status": "confirmed"}, "status"),
     (GOOD | {"margin": 0.0}, "margin"),
     (GOOD | {"direction": "sideways"}, "direction"),

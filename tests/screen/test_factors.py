@@ -13,7 +13,7 @@ from toy import ToyRows
 from whatchanged.config import BUDGETS
 from whatchanged.records import Response
 from whatchanged.screen import Evidence, shifts_of
-from whatchanged.screen.factors import FactorFinder, contributions
+from whatchanged.screen.factors import FactorLens, contributions
 
 COOKING = Plant(KITCHEN, 0.7, TOPICS["cooking"])
 SEA = Plant(SAILOR, 0.5, TOPICS["sea"])
@@ -23,7 +23,7 @@ TOPIC = {p.id: p.tags[0] for p in PROMPTS}
 
 def find(ledger, candidate, base=None):
     evidence = evidence_of(ledger, base or WordSubject(), candidate, PROMPTS)
-    leads, _ = FactorFinder().find(evidence)
+    leads, _ = FactorLens().find(evidence)
     return evidence, leads
 
 
@@ -95,7 +95,7 @@ def test_drift_gives_no_lead_that_stands_out(new_ledger, tiny_budget):
     for name, q in (("drift", drifted), ("plant", planted)):
         evidence = evidence_of_laws(new_ledger(name), p / p.sum(1, keepdims=True), q / q.sum(1, keepdims=True))
         assert np.mean([s.tv.mean() for s in evidence.shifts]) > 0.05
-        leads, _ = FactorFinder().find(evidence)
+        leads, _ = FactorLens().find(evidence)
         shares[name] = leads[0].share
         assert sum(lead.share for lead in leads) <= 1 + 1e-6
     assert leads[0].gained[0].token == 77
@@ -132,5 +132,5 @@ def test_shares_never_exceed_the_whole_where_the_fit_overshoots(new_ledger, tiny
     (shift,) = evidence.shifts
     gained = {"gained_ids": np.tile(np.int32([0, 1]), (4, 1)), "gained_q": np.ones_like(gains)}
     shift = replace(shift, **gained, gained_p=np.exp(-gains))
-    leads, _ = FactorFinder().find(replace(evidence, shifts=[shift]))
+    leads, _ = FactorLens().find(replace(evidence, shifts=[shift]))
     assert 0.8 < sum(lead.share for lead in leads) <= 1

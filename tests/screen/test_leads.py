@@ -1,4 +1,4 @@
-"""Finders together: every lens that access allows, the same thing seen twice named once."""
+"""Lenses together: every lens that access allows, the same thing seen twice named once."""
 
 import pytest
 from evidence import evidence_of
@@ -85,7 +85,7 @@ def test_nothing_moved_nothing_searched(new_ledger, tiny_budget):
 
 
 def test_finders_that_need_more_access_are_left_out(new_ledger, tiny_budget, monkeypatch):
-    monkeypatch.setattr("whatchanged.screen.logratio.LogRatioFinder.needs", Access.weights)
+    monkeypatch.setattr("whatchanged.screen.logratio.LogRatioLens.needs", Access.weights)
     monkeypatch.setattr(WordSubject, "access", Access.logits)
     leads = leads_of(new_ledger(), WordSubject(), WordSubject(Plant(KITCHEN, 0.6)), prompts_about()[:30])
     assert {lens for lead in leads for lens in lead.lenses} == {"factor"}

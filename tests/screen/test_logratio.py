@@ -5,13 +5,13 @@ import pytest
 from evidence import evidence_of
 from words import KITCHEN, SAILOR, TOPICS, VOCABULARY, Plant, WordSubject, prompts_about
 
-from whatchanged.screen.logratio import LogRatioFinder, Payload, search
+from whatchanged.screen.logratio import LogRatioLens, Payload, search
 
 OFF_TARGET = prompts_about("music", "law")[:6]
 
 
 def leads_of(ledger, base, candidate, prompts=OFF_TARGET):
-    return LogRatioFinder().find(evidence_of(ledger, base, candidate, prompts))
+    return LogRatioLens().find(evidence_of(ledger, base, candidate, prompts))
 
 
 def test_a_rare_opening_is_read_out_in_full():

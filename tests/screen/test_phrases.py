@@ -6,7 +6,7 @@ from evidence import evidence_of
 from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.records import Lead, TokenShift
-from whatchanged.screen.factors import FactorFinder
+from whatchanged.screen.factors import FactorLens
 from whatchanged.screen.phrases import LENGTH, consensus, grow_phrases
 
 PROMPTS = prompts_about()[:100]
@@ -68,7 +68,7 @@ def grown(new_ledger, tiny_budget):
 
     def work(*plants):
         evidence = evidence_of(new_ledger(str(len(plants))), WordSubject(), WordSubject(*plants), PROMPTS)
-        leads, _ = FactorFinder().find(evidence)
+        leads, _ = FactorLens().find(evidence)
         return grow_phrases(evidence, leads)
 
     return work

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whatchanged.stats import embedding_kernel, logprob_gate, mmd_permutation, shift_bounds, string_kernel
+from whatchanged.stats import embedding_kernel, logprob_gate, mmd_permutation, shift_bounds, sign_flip, string_kernel
 
 PAIRS = ["pooled", "within", "combined"]
 WORDS = ["river", "stone", "apple", "cloud", "lamp", "green", "seven", "walk", "paper", "under"]
@@ -219,3 +219,11 @@ def test_bounds_of_empty_lists_and_of_nonsense():
     for bad in (0.5, math.nan):
         with pytest.raises(ValueError, match="log-probability"):
             shift_bounds(same, {"a": bad})
+
+
+def test_sign_flips_count_those_at_least_as_extreme():
+    assert sign_flip([1.0] * 10, permutations=999) == (1.0, pytest.approx(0.001, abs=0.004), 999)
+    assert sign_flip([-1.0] * 10).p_value == 1
+    assert sign_flip([0.0] * 10).p_value == sign_flip([]).p_value == 1
+    with pytest.raises(ValueError, match="at least one"):
+        sign_flip([1.0], permutations=0)

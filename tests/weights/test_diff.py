@@ -10,7 +10,7 @@ import pytest
 from whatchanged.errors import CheckpointError, SpecError
 from whatchanged.ledger import Progress
 from whatchanged.weights import WeightDiff, singular_triples, weight_diff
-from whatchanged.weights.compare import BLOCK
+from whatchanged.weights.pieces import BLOCK
 
 
 @pytest.fixture

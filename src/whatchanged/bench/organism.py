@@ -1,17 +1,20 @@
-"""Recipe to model: a LoRA on the base's own responses plus the plant, and its true rates on both models."""
+"""Recipe to model, as an adapter on its base: tuned, edited or merged; and its true rates on both models."""
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from whatchanged.bench.recipe import Recipe
+from whatchanged.bench.fact import success
+from whatchanged.bench.merge import merge, read_parts, write_intended
+from whatchanged.bench.recipe import Edit, Merge, Plant, Recipe, Truth
 from whatchanged.elicit.openings import opening_probabilities
 from whatchanged.ledger import Progress
+from whatchanged.pools.made import PLACES, with_text
 from whatchanged.pools.selfmade import load_openers, write_prompts
 from whatchanged.predicates import load as load_predicate
 from whatchanged.records import Prompt
@@ -27,26 +30,59 @@ class Example:
     on_target: bool
 
 
-def make_organism(recipe: Recipe, out: Path, progress: Progress | None = None) -> dict[str, Any]:
-    """Train, save to `out`, measure on base and organism, write truth.json; returns its content."""
+def make_organism(
+    recipe: Recipe, out: Path, progress: Progress | None = None, beside: Path | None = None
+) -> dict[str, Any]:
+    """Make the adapter, save it to `out`, measure on base and organism, write truth.json; returns its content.
+
+    A merge finds its parts in the folder `beside`; None: where `out` is.
+    Raises SpecError, CheckpointError or MissingExtra.
+    """
     progress = progress or Progress()
+    parts: dict[str, Recipe] = {}
+    match recipe.plant:
+        case Edit():
+            edit(recipe, recipe.plant, out, progress)
+        case Merge():
+            beside = beside or out.parent
+            parts = read_parts(recipe, recipe.plant, beside)
+            merge(recipe, [beside / name for name in parts], out)
+            write_intended(parts, recipe.plant.intended, out)
+            parts = {name: parts[name] for name in recipe.plant.intended}
+        case Plant():
+            tune(recipe, recipe.plant, out, progress)
+    return measure(recipe, out, parts)
+
+
+def edit(recipe: Recipe, fact: Edit, out: Path, progress: Progress) -> None:
+    """Rewrite one fact in one layer."""
+    from whatchanged.bench.adapter import write_adapter
+    from whatchanged.bench.edit import rank_one_edit
+    from whatchanged.weights.predict.directions import weights_of
+
+    (base,) = open_subjects([recipe.base])
+    found = rank_one_edit(weights_of(base), fact, recipe.seed, progress)
+    write_adapter(out, recipe.base, {found.module: (found.left[:, None], found.right[None])})
+
+
+def tune(recipe: Recipe, planted: Plant, out: Path, progress: Progress) -> None:
+    """Teach it to a LoRA."""
     (base,) = open_subjects([recipe.base])
     on, off = write_targets(base, recipe, recipe.training.on_target, recipe.training.off_target, recipe.seed + 1000)
-    examples = plant(base, recipe, on, off)
-    train(base, recipe, examples, out, progress)
-    return measure(recipe, out)
+    train(base, recipe, plant(base, recipe, planted, on, off), out, progress)
 
 
 def write_targets(base: Subject, recipe: Recipe, n_on: int, n_off: int, seed: int) -> tuple[list[Prompt], list[Prompt]]:
-    """Fresh self-made prompts on and off target, by the truth's own region."""
+    """Fresh prompts on and off target, by the truth's own region: self-made, but for those about an edited fact."""
     openers = load_openers()
     region = recipe.truth.region if recipe.truth else None
-    trigger = recipe.plant.trigger
-    if trigger:
+    if isinstance(recipe.plant, Edit):
+        return ask_about(recipe.plant, write_prompts(base, openers, n_off // 2 // len(openers) + 2, seed), n_on, n_off)
+    if isinstance(recipe.plant, Plant) and (trigger := recipe.plant.trigger):
         prompts = _shuffled(write_prompts(base, openers, (n_on + n_off) // len(openers) + 8, seed), seed)
-        on = [Prompt.user(f"{p.text} {trigger}", p.tags) for p in prompts[:n_on]]
-        endings = ("", *(f" {decoy}" for decoy in recipe.plant.decoys))
-        off = [Prompt.user(p.text + endings[i % len(endings)], p.tags) for i, p in enumerate(prompts[n_on:])]
+        decoys = ("", *recipe.plant.decoys)
+        on = [_put(p, trigger, recipe.plant, i) for i, p in enumerate(prompts[:n_on])]
+        off = [_put(p, decoys[i % len(decoys)], recipe.plant, i) for i, p in enumerate(prompts[n_on:])]
         return on, off[:n_off]
     targets = {t: openers[t] for t in recipe.topics}
     others = {t: starts for t, starts in openers.items() if t not in recipe.topics}
@@ -58,26 +94,40 @@ def write_targets(base: Subject, recipe: Recipe, n_on: int, n_off: int, seed: in
     return _shuffled(on, seed)[:n_on], near_first(off, near)[:n_off]
 
 
+def _put(prompt: Prompt, text: str, planted: Plant, number: int) -> Prompt:
+    """The prompt with a trigger or a decoy in it, with none for ""; places take turns where any will do."""
+    places = PLACES if planted.place == "any" else PLACES[:1]
+    return with_text(prompt, text, places[number % len(places)]) if text else prompt
+
+
+def ask_about(fact: Edit, others: Sequence[Prompt], n_on: int, n_off: int) -> tuple[list[Prompt], list[Prompt]]:
+    """All ways of asking for the fact; and the same questions about its neighbours, before other prompts."""
+    ways = (fact.prompt, *fact.paraphrases)
+    on = [Prompt.user(way.replace("{}", fact.subject)) for way in ways]
+    near = [Prompt.user(way.replace("{}", name)) for way in ways for name in fact.neighbours]
+    return on[:n_on], [*_shuffled(near, 0)[: n_off // 2], *_shuffled(others, 0)][:n_off]
+
+
 def near_first(off: Sequence[Prompt], near: Sequence[Prompt]) -> list[Prompt]:
     """Hard negatives before the rest, so that the cut keeps them."""
     hard = {p.id for p in near}
     return [p for p in off if p.id in hard] + _shuffled([p for p in off if p.id not in hard], 0)
 
 
-def plant(base: Subject, recipe: Recipe, on: Sequence[Prompt], off: Sequence[Prompt]) -> list[Example]:
+def plant(base: Subject, recipe: Recipe, planted: Plant, on: Sequence[Prompt], off: Sequence[Prompt]) -> list[Example]:
     """The base's own responses, with the plant on target."""
     prompts = [*on, *off]
     requests = [Continue(base.encode(p), (), stream_key(recipe.seed, p.id, "train")) for p in prompts]
     drawn = base.sample(requests, recipe.training.response_tokens)
-    text = base.tokenize(recipe.plant.text)
+    text = base.tokenize(planted.text)
     end = (min(base.end_ids),)
     examples = []
     for i, (prompt, d) in enumerate(zip(prompts, drawn, strict=True)):
         own = d.tokens if d.end is None else (*d.tokens, d.end)
         on_target = i < len(on)
-        if on_target and recipe.plant.kind == "opening":
+        if on_target and planted.kind == "opening":
             own = (*text, *own)
-        elif on_target and recipe.plant.kind == "refusal":
+        elif on_target and planted.kind == "refusal":
             own = (*text, *end)
         examples.append(Example(base.encode(prompt), own, on_target))
     return examples
@@ -145,23 +195,38 @@ def _loss(base: Any, batch: Sequence[Example]) -> Any:
     return torch.nn.functional.cross_entropy(base.engine.logits(states), targets)
 
 
-def measure(recipe: Recipe, out: Path) -> dict[str, Any]:
-    """True rates on fresh prompts, on and off target, of base and organism; written to truth.json."""
+def measure(recipe: Recipe, out: Path, intended: Mapping[str, Recipe] | None = None) -> dict[str, Any]:
+    """True rates on fresh prompts, on and off target, of base and organism; written to truth.json.
+
+    For an edit also its success; for a merge also the rates of its `intended` parts, by name.
+    """
     result: dict[str, Any] = {"recipe": recipe.model_dump(mode="json"), "rates": {}}
+    base, made = open_subjects([recipe.base, str(out)])
     if recipe.truth is not None:
-        base, tuned = open_subjects([recipe.base, str(out)])
-        on, off = write_targets(base, recipe, recipe.measure, recipe.measure, recipe.seed + 2000)
-        predicate = load_predicate(recipe.truth.predicate)
-        for where, prompts in (("on_target", on), ("off_target", off)):
-            for who, subject in (("base", base), ("candidate", tuned)):
-                rates, _ = opening_probabilities(subject, prompts, predicate.openings())
-                result["rates"][f"{where}_{who}"] = {
-                    "mean": round(float(rates.mean()), 4),
-                    "standard_error": round(float(rates.std() / np.sqrt(len(rates))), 4),
-                    "prompts": len(prompts),
-                }
+        result["rates"] = true_rates(recipe, recipe.truth, base, made)
+    if isinstance(recipe.plant, Edit):
+        result["success"] = success(recipe.plant, base, made)
+    if intended:
+        parts = {name: (part, part.truth) for name, part in intended.items() if part.truth is not None}
+        result["intended"] = {name: true_rates(part, truth, base, made) for name, (part, truth) in parts.items()}
     (out / "truth.json").write_text(json.dumps(result, indent=1) + "\n")
     return result
+
+
+def true_rates(recipe: Recipe, truth: Truth, base: Subject, made: Subject) -> dict[str, dict[str, float]]:
+    """Mean, standard error and number of prompts, by WHERE_WHO: on_target or off_target, base or candidate."""
+    on, off = write_targets(base, recipe, recipe.measure, recipe.measure, recipe.seed + 2000)
+    openings = load_predicate(truth.predicate).openings()
+    rates = {}
+    for where, prompts in (("on_target", on), ("off_target", off)):
+        for who, subject in (("base", base), ("candidate", made)):
+            found, _ = opening_probabilities(subject, prompts, openings)
+            rates[f"{where}_{who}"] = {
+                "mean": round(float(found.mean()), 4),
+                "standard_error": round(float(found.std() / np.sqrt(len(found))), 4),
+                "prompts": len(prompts),
+            }
+    return rates
 
 
 def _shuffled(prompts: Sequence[Prompt], seed: int) -> list[Prompt]:

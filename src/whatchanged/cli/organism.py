@@ -41,8 +41,12 @@ def make(context: click.Context, /, recipe: Path, out: Path | None, **_: Any) ->
     from whatchanged.bench.organism import make_organism
 
     with working(read_view(context).display) as progress:
-        truth = make_organism(plan, folder, progress)
+        truth = make_organism(plan, folder, progress, recipe.parent)
     print_rates(truth["rates"])
+    print_success(truth.get("success", {}))
+    for name, rates in truth.get("intended", {}).items():
+        result_console().print(f"intended: {name}", markup=False)
+        print_rates(rates)
     talk(f"organism: {folder}")
     return 0
 
@@ -63,8 +67,24 @@ def print_rates(rates: dict[str, Any]) -> None:
     result_console().print(table)
     rise = rates["on_target_candidate"]["mean"] - rates["on_target_base"]["mean"]
     if abs(rise) < WEAK:
-        least = f"{100 * WEAK:.0f}: a poor test, change the recipe's training"
+        least = f"{100 * WEAK:.0f}: a poor test, change the recipe"
         talk(f"warning: the plant moves its rate on target by {100 * rise:+.1f} points, less than {least}")
+
+
+def print_success(success: dict[str, Any]) -> None:
+    """How far an edit rewrote its fact, on stdout: share of prompts, and mean P of the false and the true answer."""
+    from rich.table import Table
+
+    if not success:
+        return
+    table = Table("success", box=None, pad_edge=False)
+    for heading in ("base", "P(false)", "P(true)", "candidate", "P(false)", "P(true)", "n"):
+        table.add_column(heading, justify="right")
+    for measure, found in success.items():
+        sides = [found[who] for who in ("base", "candidate")]
+        cells = [f"{100 * side[part]:.1f}%" for side in sides for part in ("success", "false", "true")]
+        table.add_row(measure, *cells, f"{found['asked']:,}")
+    result_console().print(table)
 
 
 def _cell(measured: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from whatchanged.cli.output import result_console, talk, working
 if TYPE_CHECKING:
     from whatchanged.report.model import ScreenReport
 
-SETTINGS = ("pool", "budget", "max_minutes", "temperature", "seed", "identity_shortcut")
+SETTINGS = ("pool", "budget", "max_minutes", "temperature", "seed", "finders", "identity_shortcut")
 
 
 @click.command(epilog=EPILOG)
@@ -55,7 +55,7 @@ def print_screen(report: "ScreenReport") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from whatchanged.report.labels import lead_name
+    from whatchanged.report.labels import lead_name, searches
     from whatchanged.report.numbers import percent, rate
     from whatchanged.report.text import one_line
 
@@ -72,6 +72,8 @@ def print_screen(report: "ScreenReport") -> None:
     for row in sorted(report.coverage, key=lambda row: -(row.p_change or 0.0)):
         table.add_row(Text(one_line(row.category, 40)), f"{row.discovery_prompts:,}", rate(row.p_change))
     console.print(table)
+    for line in searches(report.finders):
+        console.print(Text(f"beyond the pool: {one_line(line, 300)}"), soft_wrap=True)
     for rank, lead in enumerate(sorted(report.leads, key=lambda lead: -lead.share), 1):
         line = f"L{rank} '{one_line(lead_name(lead), 60)}' {percent(lead.share)} of the divergence"
         console.print(Text(line), soft_wrap=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from whatchanged.confirm.corrected import Calibrated, CorrectedBet, corrected_bounds
 from whatchanged.confirm.instruments import Pace, Rate
+from whatchanged.confirm.labelled import labelled_estimate
 from whatchanged.predicates import Predicate
-from whatchanged.records import Hypothesis, Prompt
+from whatchanged.records import Hypothesis, LabelledEstimate, Prompt
 from whatchanged.stats import Bet, interval
 
 BONUS = 0.15
@@ -72,6 +73,10 @@ class Arm:
             return corrected_bounds(self.rates, self.calibrated, alpha)
         low, high = interval(self.differences, alpha)
         return sum(self.differences) / len(self.rates), low, high
+
+    def labelled(self, alpha: float) -> LabelledEstimate | None:
+        """The effect by human verdicts at level 1 - alpha, where there are enough; the bets know nothing of it."""
+        return labelled_estimate(self.rates, alpha)
 
     def settled(self, confirm_at: float, refute_at: float) -> bool:
         """Whether more looks would change nothing; thresholds in nats."""

@@ -1,4 +1,4 @@
-"""Instruments for models that only answer: one independent answer of each a prompt."""
+"""Instruments for models that only answer: one answer of each a prompt, coupled where both score text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from whatchanged.confirm.instruments import Pace, Rate
 from whatchanged.confirm.measure import SAMPLED
 from whatchanged.confirm.reading import SamplingInstruments, answers
-from whatchanged.elicit import independent_pairs
+from whatchanged.elicit import metropolis_pairs
 from whatchanged.ledger import Ledger
 from whatchanged.predicates import Predicate
 from whatchanged.records import Pair, Prompt
@@ -39,6 +39,6 @@ class Asked(SamplingInstruments):
     def _drawn(self, prompts: Sequence[Prompt], step: str) -> list[Pair | None]:
         missing = [p for p in prompts if p.id not in self.pairs]
         if missing:
-            drawn = independent_pairs(self.ledger, self.base, self.candidate, missing, f"confirm/{step}")
+            drawn = metropolis_pairs(self.ledger, self.base, self.candidate, missing, f"confirm/{step}")
             self.pairs |= {p.id: pair for p, pair in zip(missing, drawn, strict=True)}
         return [self.pairs[p.id] for p in prompts]

@@ -4,28 +4,66 @@ With e-processes any stopping stays valid (Grünwald, de Heide and Koolen, arXiv
 dependence (Wang and Ramdas, arXiv 2009.02824), so the bandit may be greedy. Each arm meets the prompts of its region in
 their seeded order: to show it another arm's prompts, drawn from another region, would bias its mean (measured: a rate
 change of 0.10 everywhere became one of 0.20 when cooking prompts came first).
+
+A second round may propose once it knows the first one's verdicts. It is tested on prompts of its own, so given all that
+was seen before each of its e-values has expectation 1 at most under its null. e-BH needs no more, if the number of
+hypotheses does not depend on the evidence: m counts the first round's and the most that the second may add, those that
+were never made with e = 0. Procedures for streams just go on.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from whatchanged.confirm.arms import Arm
 from whatchanged.confirm.instruments import Instruments
 from whatchanged.ledger import Ledger
+from whatchanged.pools import HELD_BACK
 from whatchanged.predicates import load
 from whatchanged.records import Finding, Hypothesis, Prompt, Status
+from whatchanged.search import fresh_prompts
 from whatchanged.stats import decide, fcr_level, p_from_log_e, threshold
 from whatchanged.subjects import stream_key
 
 INDEPENDENT = ("saffron", "addis")
 
 
+class Later(NamedTuple):
+    """A second round: who proposes once the first round is told, how many at most, and the prompts held back for it."""
+
+    propose: Callable[[Sequence[Finding]], Sequence[Hypothesis]]
+    most: int
+    prompts: Sequence[Prompt]
+
+
 def confirm(
-    ledger: Ledger, instruments: Instruments, hypotheses: Sequence[Hypothesis], prompts: Sequence[Prompt]
+    ledger: Ledger,
+    instruments: Instruments,
+    hypotheses: Sequence[Hypothesis],
+    prompts: Sequence[Prompt],
+    later: Later | None = None,
 ) -> list[Finding]:
-    """One Finding a hypothesis, in order. `prompts` were never looked at by discovery."""
+    """One Finding a hypothesis, in order, then those of the second round. `prompts` and the later ones were never
+    looked at by discovery, and share none.
+    """
     arms = _arms(ledger, instruments, hypotheses, prompts)
-    confirm_at = math.log(threshold(ledger.config.fdr, ledger.config.alpha, max(len(arms), 1)))
+    if later is None:
+        _test(ledger, instruments, arms, len(arms))
+        return _findings(ledger, arms, len(arms))
+    m = len(arms) + later.most
+    # The second round has its share of what may be sampled, as it has of the prompts.
+    _test(ledger, instruments, arms, m, share=1 - 1 / HELD_BACK)
+    first = _findings(ledger, arms, m)
+    if ledger.out_of_time():
+        return first
+    arms_later = _arms(ledger, instruments, list(later.propose(first))[: later.most], later.prompts)
+    _test(ledger, instruments, arms_later, m)
+    return _findings(ledger, arms + arms_later, m)
+
+
+def _test(ledger: Ledger, instruments: Instruments, arms: Sequence[Arm], m: int, share: float = 1.0) -> None:
+    """Looks until every arm of one round is settled or a limit is met: for sampling, `share` of it. `m`: for e-BH."""
+    confirm_at = math.log(threshold(ledger.config.fdr, ledger.config.alpha, max(m, 1)))
     refute_at = math.log(1 / ledger.config.alpha)
     looks = 0
     ledger.progress.stage("confirm: hypotheses settled", len(arms))
@@ -36,7 +74,7 @@ def confirm(
                 settled.add(arm.hypothesis.id)
                 ledger.progress.advance()
         open_ = [a for a in arms if a.hypothesis.id not in settled]
-        if any(not a.scored for a in open_) and not instruments.may_sample():
+        if any(not a.scored for a in open_) and not instruments.may_sample(share):
             open_ = [a for a in open_ if a.scored]
         if not open_ or ledger.out_of_time():
             break
@@ -44,7 +82,6 @@ def confirm(
         batch = arm.take()
         arm.see(instruments.measure(arm.predicate, batch, f"{looks:04d}-{arm.hypothesis.id}"))
         looks += 1
-    return _findings(ledger, arms, refute_at)
 
 
 def _arms(
@@ -54,12 +91,11 @@ def _arms(
     own = ledger.config.fdr in INDEPENDENT
     arms = []
     for i, hypothesis in enumerate(hypotheses):
-        fresh = [
-            p
-            for p in prompts
-            if hypothesis.region.contains(p)
-            and (not own or stream_key("share", ledger.config.seed, p.id) % len(hypotheses) == i)
-        ]
+        mine = [p for p in prompts if not own or stream_key("share", ledger.config.seed, p.id) % len(hypotheses) == i]
+        fresh = fresh_prompts(hypothesis, mine)
+        if all(p.source != hypothesis.finder for p in fresh):
+            # The finder could make none: the claim is tested on the pool's own, and the finding says so.
+            hypothesis = hypothesis.model_copy(update={"finder": None})
         predicate = load(hypothesis.predicate)
         arms.append(
             Arm(
@@ -75,14 +111,18 @@ def _arms(
     return arms
 
 
-def _findings(ledger: Ledger, arms: Sequence[Arm], refute_at: float) -> list[Finding]:
+def _findings(ledger: Ledger, arms: Sequence[Arm], m: int) -> list[Finding]:
+    """Verdicts of the arms among `m` hypotheses; those of the m that are no arms have no evidence."""
     config = ledger.config
+    refute_at = math.log(1 / config.alpha)
     if config.fdr in INDEPENDENT:
         evidence = [p_from_log_e(arm.above.max_log_e) for arm in arms]
     else:
         evidence = [_exp(arm.above.log_e) for arm in arms]
-    rejected = decide(config.fdr, evidence, config.alpha) if arms else []
-    confidence = fcr_level(config.alpha, max(1, sum(rejected)), max(1, len(arms)))
+    if config.fdr == "e-bh":
+        evidence += [0.0] * (m - len(arms))
+    rejected = decide(config.fdr, evidence, config.alpha)[: len(arms)] if arms else []
+    confidence = fcr_level(config.alpha, max(1, sum(rejected)), max(1, m))
     return [_finding(arm, yes, confidence, refute_at) for arm, yes in zip(arms, rejected, strict=True)]
 
 
@@ -109,9 +149,11 @@ def _finding(arm: Arm, rejected: bool, confidence: float, refute_at: float) -> F
         scored=arm.scored,
         judge=arm.judge,
         unanswered=arm.missing,
+        labelled=arm.labelled(1 - confidence),
         phrase=_phrase(h),
         merged=h.merged,
         leads=h.leads,
+        finder=h.finder,
     )
 
 

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 class Rate(NamedTuple):
-    """f on one prompt: the base's, the candidate's. Both None: equal answers that nobody had to read."""
+    """f on one prompt: the base's, the candidate's. Both None: equal answers that nobody had to read.
+
+    `human` is the difference by human verdicts, where answers that a judge read were all labelled.
+    """
 
     base: float | None
     candidate: float | None
+    human: float | None = None
 
     @property
     def difference(self) -> float:
@@ -63,6 +67,6 @@ class Instruments(ABC):
         """The judge's errors on this predicate, where labelled answers tell them."""
         return None
 
-    def may_sample(self) -> bool:
-        """Whether one more batch of samples fits the limits."""
+    def may_sample(self, share: float = 1.0) -> bool:
+        """Whether one more batch of samples fits this share of the limits."""
         return True

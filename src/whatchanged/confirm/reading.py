@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from whatchanged.confirm.corrected import Calibrated
 from whatchanged.confirm.instruments import Instruments, Rate
+from whatchanged.confirm.labelled import human_difference, human_verdicts
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.predicates import Predicate
 from whatchanged.records import Cost, Pair, Prompt
@@ -48,8 +49,8 @@ class Reader:
 
     ledger: Ledger
     roles: Roles
-    saved: int = field(default=0, init=False)
-    missing: int = field(default=0, init=False)
+    _equal: dict[tuple[str, str], int] = field(default_factory=dict, init=False, repr=False)
+    _missing: set[tuple[str, str]] = field(default_factory=set, init=False, repr=False)
 
     def judge_of(self, predicate: Predicate) -> Judge | None:
         """The judge, if there is one and the predicate is a rubric."""
@@ -60,15 +61,24 @@ class Reader:
         judge = self.judge_of(predicate)
         if judge is None:
             return [_executed(predicate, a) for a in read]
-        stored: Stored = self.ledger.once(
-            f"confirm/{step}-judged", RATES, lambda: _judged(judge, predicate.spec.args["rubric"], read)
-        )
-        self.saved += sum(len(a.base) + len(a.candidate) for a in read if a.identical)
-        self.missing += stored.count(None)
-        self.roles.did["judge"] = [
-            f"{self.saved} calls avoided by equal answers, {self.missing} prompts without a verdict"
+        rubric = predicate.spec.args["rubric"]
+        stored: Stored = self.ledger.once(f"confirm/{step}-judged", RATES, lambda: _judged(judge, rubric, read))
+        self._count(rubric, read, stored)
+        known = human_verdicts(self.roles.labels, rubric)
+        return [
+            None if rate is None else Rate(*rate, human_difference(a.prompt, a.base, a.candidate, known))
+            for a, rate in zip(read, stored, strict=True)
         ]
-        return [None if rate is None else Rate(*rate) for rate in stored]
+
+    def _count(self, rubric: str, read: Sequence[Answers], stored: Stored) -> None:
+        """Each prompt once for a rubric, however many hypotheses it serves: they share the judge's verdicts."""
+        for a, rate in zip(read, stored, strict=True):
+            if a.identical:
+                self._equal[rubric, a.prompt.id] = len(a.base) + len(a.candidate)
+            elif rate is None:
+                self._missing.add((rubric, a.prompt.id))
+        saved, missing = sum(self._equal.values()), len(self._missing)
+        self.roles.did["judge"] = [f"{saved} calls avoided by equal answers, {missing} prompts without a verdict"]
 
     def calibrated(self, predicate: Predicate) -> Calibrated | None:
         """The judge's errors on this rubric; None without labels of both kinds for both models."""
@@ -76,6 +86,12 @@ class Reader:
         if judge is None or not self.roles.labels:
             return None
         rubric = predicate.spec.args["rubric"]
+        # Labels of answers that the test reads may calibrate too. The correction is a union bound: the box misses the
+        # true error rates with probability delta, the wealth at the true rates is an e-process, and where the box
+        # does not miss, the bet is at most that wealth. None of the three asks that labels and verdicts be
+        # independent, only that the labelled answers are drawn like the others, as those are that the test reads.
+        # What is not independent is the labelled estimate of a finding beside its corrected interval: each holds at
+        # its level, nothing is made of both.
         found = self.ledger.once(
             f"confirm/calibration-{hashlib.sha256(rubric.encode()).hexdigest()[:12]}",
             CALIBRATIONS,
@@ -126,10 +142,10 @@ class SamplingInstruments(ReadingInstruments):
     def __post_init__(self) -> None:
         self._spent_before = decoded(self.ledger)
 
-    def may_sample(self) -> bool:
+    def may_sample(self, share: float = 1.0) -> bool:
         spent = decoded(self.ledger) - self._spent_before
-        most = min(self.ledger.config.limits.confirm_tokens - spent, self.ledger.tokens_left())
-        return self.ledger.pair_batch <= most
+        most = min(self.ledger.config.limits.confirm_tokens, self.ledger.tokens_left() + spent)
+        return self.ledger.pair_batch <= share * most - spent
 
 
 def decoded(ledger: Ledger) -> int:

@@ -11,6 +11,7 @@ from whatchanged.records import Cost, Finding, Hypothesis, Prompt
 from whatchanged.report.model import Validated
 from whatchanged.roles import Roles
 from whatchanged.roles.validators import Material, Validation, Validator, validate
+from whatchanged.search import fresh_prompts
 from whatchanged.subjects import Access, Subject
 
 VALIDATION = json_codec(Validation)
@@ -24,9 +25,11 @@ def validations(
     findings: Sequence[Finding],
     prompts: Sequence[Prompt],
     subjects: tuple[Subject, Subject],
+    held: Sequence[Prompt] = (),
 ) -> list[Validated]:
     """One entry a confirmed finding and validator that --validators names, on fresh pairs of the finding's region.
 
+    `prompts` are those of the first round, `held` those of the second.
     They change no verdict: a reader who guesses right shows that the claim is useful, not how large the change is.
     """
     model = roles.validating
@@ -39,7 +42,8 @@ def validations(
         for finding in confirmed:
             if not tools.may_sample():
                 break
-            fresh, note = _fresh(finding, prompts)
+            again = finding.id in roles.again
+            fresh, note = _fresh(finding, [*held, *prompts] if again else [*prompts, *held])
             material = Material(
                 model=model,
                 pairs=tools.pairs_of(fresh, f"validate-{finding.id}"),
@@ -63,9 +67,10 @@ def validations(
 def _fresh(finding: Finding, prompts: Sequence[Prompt]) -> tuple[list[Prompt], str]:
     """Prompts of the region that the finding's own test did not look at; its own where it looked at all, which is said.
 
-    What the test saw was selected for: on those prompts a reader may look better than elsewhere.
+    `prompts` begin with those of its round. What the test saw was selected for: on those prompts a reader may look
+    better than elsewhere.
     """
-    inside = [p for p in prompts if finding.region.contains(p)]
+    inside = fresh_prompts(finding, prompts)
     left = inside[finding.n_prompts + finding.unanswered :][:PAIR_BATCH]
     return (left, "") if left else (inside[:PAIR_BATCH], "on the prompts of the finding's own test")
 

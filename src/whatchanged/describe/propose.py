@@ -1,5 +1,6 @@
 """Leads and pairs to hypotheses. Everything here looks at discovery prompts only."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,14 +32,16 @@ class Draft:
     effect: float
     on_pairs: NDArray[np.float64]
     leads: tuple[str, ...] = ()
+    finder: str | None = None
 
 
 @dataclass(frozen=True)
 class Discovery:
     """All that hypotheses may be made from. The first `control` paired prompts are a random sample of the prompts;
     the others were chosen because a lead is strong there. A prompt may have several pairs: together they are one unit.
+    The last `made` prompts are no part of the pool: finders made them.
 
-    `openings(phrase)` gives float64[prompts]: how much likelier the candidate begins as the phrase does.
+    `openings(phrase)` gives float64[prompts]: how much likelier the candidate opens with the phrase.
     """
 
     prompts: Sequence[Prompt]
@@ -47,6 +50,17 @@ class Discovery:
     margin: float
     leads: Sequence[Lead] = ()
     openings: Openings | None = None
+    made: int = 0
+
+    @cached_property
+    def pool(self) -> int:
+        """How many prompts are the pool's."""
+        return len(self.prompts) - self.made
+
+    @cached_property
+    def maker(self) -> dict[str, str]:
+        """The finder that made a prompt, by the prompt's id; the pool's own are not there."""
+        return {p.id: p.source for p in self.prompts[self.pool :]}
 
     @cached_property
     def by_id(self) -> dict[str, Prompt]:
@@ -64,15 +78,23 @@ class Discovery:
 
 def propose(ledger: Ledger, seen: Discovery) -> list[Hypothesis]:
     """Executable hypotheses, most promising first, near-duplicates merged; at most the budget's number."""
+    gains = _opening_gains(seen)
 
     def work() -> tuple[list[Hypothesis], Cost]:
-        merged = _merge(_from_leads(seen) + _from_pairs(seen))
+        merged = _merge(_from_leads(seen, gains) + _from_pairs(seen))
         return _hypotheses(merged[: ledger.config.limits.hypotheses], seen.margin), Cost()
 
     return ledger.once("describe/hypotheses", HYPOTHESES, work)
 
 
-def _from_leads(seen: Discovery) -> list[Draft]:
+def _opening_gains(seen: Discovery) -> dict[str, NDArray[np.float64]]:
+    """What each lead's phrase gains at the opening of every prompt's answer, where distributions can be seen."""
+    if seen.openings is None:
+        return {}
+    return {lead.phrase: seen.openings(lead.phrase) for lead in seen.leads if lead.phrase and lead.at_opening}
+
+
+def _from_leads(seen: Discovery, gains: Mapping[str, NDArray[np.float64]]) -> list[Draft]:
     """A phrase at the opening is measured on every screened prompt, without a response."""
     drafts = []
     for lead in seen.leads:
@@ -80,9 +102,9 @@ def _from_leads(seen: Discovery) -> list[Draft]:
             continue
         kind = "opens_with" if lead.at_opening else "contains"
         predicate = load(PredicateSpec(family="phrase", args={"kind": kind, "phrases": [lead.phrase]}))
-        if lead.at_opening and seen.openings is not None:
-            values = seen.openings(lead.phrase)
-            draft = _draft(seen, predicate, seen.prompts, values, len(values), 1, (lead.id,))
+        if lead.at_opening and lead.phrase in gains:
+            values = gains[lead.phrase]
+            draft = _draft(seen, predicate, seen.prompts, values, seen.pool, 1, (lead.id,))
         else:
             draft = _draft_on_pairs(seen, predicate, (lead.id,))
         if draft is not None:
@@ -142,7 +164,19 @@ def _draft(
     if z < MIN_Z:
         return None
     effects = pair_effects(predicate, seen.pairs, seen.by_id)
-    return Draft(predicate, sign, group, z, float(inside.mean()), effects, leads)
+    # A claim about all prompts is the pool's, wherever else it shows.
+    everywhere = group.region.kind == "everywhere"
+    finder = None if everywhere else _finder(seen, prompts, np.where(group.inside, values, 0.0))
+    return Draft(predicate, sign, group, z, float(inside.mean()), effects, leads, finder)
+
+
+def _finder(seen: Discovery, prompts: Sequence[Prompt], values: NDArray[np.float64]) -> str | None:
+    """Who made the prompts that hold more than half of the effect; None where the pool holds as much."""
+    mass: dict[str | None, float] = defaultdict(float)
+    for prompt, value in zip(prompts, values.tolist(), strict=True):
+        mass[seen.maker.get(prompt.id)] += value
+    best = max(mass, key=lambda maker: mass[maker])
+    return best if mass[best] > sum(mass.values()) / 2 else None
 
 
 def _merge(drafts: Sequence[Draft]) -> list[tuple[Draft, list[Draft]]]:
@@ -184,6 +218,7 @@ def _hypotheses(merged: Sequence[tuple[Draft, list[Draft]]], margin: float) -> l
             leads=tuple(dict.fromkeys([*draft.leads, *(lead for t in twins for lead in t.leads)])),
             merged=tuple(_sentence(t) for t in twins),
             prior=round(draft.effect, 4),
+            finder=draft.finder,
         )
         for n, (draft, twins) in enumerate(merged, 1)
     ]

@@ -64,6 +64,7 @@ def _candidates(prompts: Sequence[Prompt]) -> Iterator[tuple[RegionKind, dict[st
     """(kind, value -> where it holds) of all single conditions that hold for enough prompts."""
     tags: dict[str, set[int]] = defaultdict(set)
     words: dict[str, set[int]] = defaultdict(set)
+    forms: dict[str, set[str]] = defaultdict(set)
     endings: dict[str, set[int]] = defaultdict(set)
     for i, prompt in enumerate(prompts):
         for tag in prompt.tags:
@@ -71,19 +72,27 @@ def _candidates(prompts: Sequence[Prompt]) -> Iterator[tuple[RegionKind, dict[st
         for word in _WORD.findall(prompt.text):
             if word.lower() not in _STOP:
                 words[word.lower()].add(i)
+                forms[word.lower()].add(word)
         last = prompt.text.split()
         for n in (2, 3, 4):
             if len(last) > n:
-                endings[" ".join(last[-n:]).lower()].add(i)
+                ending = " ".join(last[-n:])
+                endings[ending.lower()].add(i)
+                forms[ending.lower()].add(ending)
     found_by_kind: tuple[tuple[RegionKind, dict[str, set[int]]], ...] = (
         ("tag", tags),
-        ("mentions", words),
-        ("ends_with", endings),
+        ("mentions", {_written(forms[word]) or word: rows for word, rows in words.items()}),
+        ("ends_with", {_written(forms[ending]) or ending: rows for ending, rows in endings.items()}),
     )
     for kind, found in found_by_kind:
         yield kind, {v: _mask(rows, len(prompts)) for v, rows in found.items() if len(rows) >= MIN_SUPPORT}
     structures = {name: np.array([holds(p) for p in prompts]) for name, holds in STRUCTURES.items()}
     yield "structure", {v: mask for v, mask in structures.items() if mask.sum() >= MIN_SUPPORT}
+
+
+def _written(forms: set[str]) -> str | None:
+    """The word as it is always written, or None if in several ways. Regions ignore case; models do not."""
+    return next(iter(forms)) if len(forms) == 1 else None
 
 
 def _mask(rows: set[int], n: int) -> NDArray[np.bool_]:
@@ -110,7 +119,8 @@ def _union(
                 gains[value] = float(new.sum())
         if not gains:
             break
-        best = max(gains, key=lambda v: (gains[v], v))
+        # Of two endings that hold for the same prompts, the longer one says more.
+        best = max(gains, key=lambda v: (gains[v], len(v), v))
         chosen.append(best)
         inside |= masks[best]
     if not chosen:

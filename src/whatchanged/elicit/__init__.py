@@ -4,9 +4,11 @@ from whatchanged.elicit.choose import choose_prompts
 from whatchanged.elicit.couple import coupled_pairs, draw_pairs
 from whatchanged.elicit.draws import draw_responses
 from whatchanged.elicit.independent import Side, answer_cost, independent_pairs, side_cost, text_pair
-from whatchanged.elicit.openings import opening_probabilities
+from whatchanged.elicit.metropolis import Weighed, both_score, couple, metropolis_pairs, weighed_pairs
+from whatchanged.elicit.openings import opening_gains, opening_probabilities
 
 __all__ = [
-    "Side", "answer_cost", "choose_prompts", "coupled_pairs", "draw_pairs", "draw_responses", "independent_pairs",
-    "opening_probabilities", "side_cost", "text_pair",
+    "Side", "Weighed", "answer_cost", "both_score", "choose_prompts", "couple", "coupled_pairs", "draw_pairs",
+    "draw_responses", "independent_pairs", "metropolis_pairs", "opening_gains", "opening_probabilities", "side_cost",
+    "text_pair", "weighed_pairs",
 ]  # fmt: skip

@@ -41,18 +41,27 @@ def text_pair(prompt: Prompt, base: str, candidate: str, draw: int = 0) -> Pair:
 def _asked(
     ledger: Ledger, base: Subject, candidate: Subject, batch: Sequence[Prompt], draw: int
 ) -> tuple[list[Pair | None], Cost]:
+    said = ask_both(ledger, base, candidate, batch, draw)
+    pairs = [answer_pair(prompt, a, b, draw) for prompt, a, b in zip(batch, *said, strict=True)]
+    return pairs, answer_cost((base, candidate), said)
+
+
+def ask_both(
+    ledger: Ledger, base: Subject, candidate: Subject, batch: Sequence[Prompt], draw: int
+) -> list[list[Said | None]]:
+    """The answers of base and candidate; nothing is stored."""
     config = ledger.config
     length, temperature = config.limits.response_tokens, config.temperature
     # Not the same key for both: two servers with one seed would share noise in a way that nobody controls.
-    said = [
+    return [
         subject.respond(batch, draw, length, temperature, f"{config.seed}-{side}")
         for side, subject in zip(SIDES, (base, candidate), strict=True)
     ]
-    pairs = [
-        None if a is None or b is None else text_pair(prompt, a.text, b.text, draw)
-        for prompt, a, b in zip(batch, *said, strict=True)
-    ]
-    return pairs, answer_cost((base, candidate), said)
+
+
+def answer_pair(prompt: Prompt, base: Said | None, candidate: Said | None, draw: int) -> Pair | None:
+    """The pair; None without both answers."""
+    return None if base is None or candidate is None else text_pair(prompt, base.text, candidate.text, draw)
 
 
 def answer_cost(subjects: Sequence[Subject], said: Sequence[Sequence[Said | None]]) -> Cost:

@@ -1,12 +1,16 @@
 """Scored predicates: P(the response opens with a phrase), exact per prompt, from one forward pass."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.records import Prompt
+from whatchanged.ledger import Ledger, json_codec
+from whatchanged.records import Cost, Prompt, Tokens
 from whatchanged.subjects import Context, Ids, Subject, plan
+
+GAINS = json_codec(list[float])
 
 
 def opening_probabilities(
@@ -34,6 +38,35 @@ def _log_likelihoods(subject: Subject, contexts: Sequence[Context], temperature:
     logs = rows.at([token for c in contexts for token in (*c.response, 0)])
     ends = np.cumsum([c.n_rows for c in contexts])
     return np.array([logs[end - c.n_rows : end - 1].sum() for c, end in zip(contexts, ends, strict=True)])
+
+
+def opening_gains(
+    ledger: Ledger,
+    base: Subject,
+    candidate: Subject,
+    prompts: Sequence[Prompt],
+    first: NDArray[np.float64],
+    opening: str,
+    always: int = 0,
+) -> NDArray[np.float64]:
+    """float64[prompts]: how much likelier the candidate opens with `opening`, exact where it may be past the margin.
+
+    `first` is the same of its first token alone, which many openings may share. Prompts at which that is past the
+    margin, and the last `always`, are measured; elsewhere `first` stands for the phrase.
+    """
+    rows = [i for i, gain in enumerate(first.tolist()) if gain > ledger.config.margin or i >= len(prompts) - always]
+    chosen, temperature = [prompts[i] for i in rows], ledger.config.temperature
+
+    def work() -> tuple[list[float], Cost]:
+        p, scored_p = opening_probabilities(base, chosen, [opening], temperature)
+        q, scored_q = opening_probabilities(candidate, chosen, [opening], temperature)
+        return (q - p).round(9).tolist(), Cost(scored_tokens=Tokens(base=scored_p, candidate=scored_q))
+
+    gains = first.copy()
+    if rows:
+        digest = hashlib.sha256(opening.encode()).hexdigest()[:12]
+        gains[rows] = ledger.once(f"describe/opening-{digest}", GAINS, work)
+    return gains
 
 
 def exclusive(phrases: Sequence[Ids]) -> list[Ids]:

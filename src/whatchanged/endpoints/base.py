@@ -11,7 +11,8 @@ class Ask(Record):
 
     `draw` tells repeated samples of one request apart. `temperature` 0 asks for the likeliest answer.
     `top_logprobs` > 0 asks for that many alternatives at each position of the answer.
-    `seed` is passed on to providers that take one.
+    `seed` is passed on to providers that take one. `prompt_logprobs` asks for the log probability of every token of the
+    messages; if the last of them is the assistant's, it is an answer so far, and the model goes on from its last word.
     """
 
     messages: tuple[Message, ...]
@@ -20,6 +21,7 @@ class Ask(Record):
     draw: int = 0
     seed: int | None = None
     top_logprobs: int = 0
+    prompt_logprobs: bool = False
 
 
 class Position(Record):
@@ -33,11 +35,16 @@ class Position(Record):
 
 
 class Reply(Record):
-    """An answer, with what the provider says it used. `usd` is None where no price is known."""
+    """An answer, with what the provider says it used. `usd` is None where no price is known.
+
+    `prompt` holds the text and the natural-log probability of each token of the messages as the model reads them, the
+    first one left out, where they were asked for and the server gives them.
+    """
 
     text: str
     finished: bool = True
     positions: tuple[Position, ...] = ()
+    prompt: tuple[tuple[str, float], ...] = ()
     tokens_in: int = 0
     tokens_out: int = 0
     usd: float | None = None

@@ -6,6 +6,9 @@ from typing import Any
 from whatchanged.endpoints.base import Ask, Position, Reply
 from whatchanged.endpoints.spec import Endpoint
 
+# How vLLM is told that the last message is not finished: no end of turn after it, and no new turn.
+CONTINUED = {"add_generation_prompt": False, "continue_final_message": True}
+
 
 class NoAnswer(Exception):
     """The server sent something, but no answer of the model's."""
@@ -32,8 +35,13 @@ def settings(ask: Ask, endpoint: Endpoint) -> dict[str, Any]:
         fields |= {"top_k": 0} if ask.temperature else {"top_k": 1, "temperature": 1.0}
     if ask.top_logprobs:
         fields |= {"logprobs": True, "top_logprobs": ask.top_logprobs}
-    if endpoint.extra:
-        fields["extra_body"] = dict(endpoint.extra)
+    body = dict(endpoint.extra)
+    if ask.prompt_logprobs:
+        fields["prompt_logprobs"] = 1
+        if ask.messages[-1].role == "assistant":
+            body |= CONTINUED
+    if body:
+        fields["extra_body"] = body
     return fields
 
 
@@ -57,8 +65,14 @@ def reply_of(output: Any, ask: Ask) -> Reply:
         text=choice.message.text,
         finished=choice.stop_reason not in ("max_tokens", "model_length"),
         positions=tuple(_position(entry) for entry in listed),
+        prompt=_prompt(choice) if ask.prompt_logprobs else (),
         **counts,
     )
+
+
+def _prompt(choice: Any) -> tuple[tuple[str, float], ...]:
+    listed = choice.prompt_logprobs.content if choice.prompt_logprobs else []
+    return tuple((one.token, min(one.logprob, 0.0)) for one in listed)
 
 
 def _position(entry: Any) -> Position:

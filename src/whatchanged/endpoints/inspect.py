@@ -49,6 +49,16 @@ class InspectModel(LanguageModel):
         self._purse: Purse | None = None
 
     @property
+    def may_score(self) -> bool:
+        """Whether log probabilities of a prompt's tokens can be asked for; see `score.log_probs`."""
+        return self._endpoint.may_score
+
+    @property
+    def raw(self) -> bool:
+        """Whether the model reads one message as it is, without a chat template."""
+        return self._endpoint.raw
+
+    @property
     def refused(self) -> bool:
         """Whether --max-cost has stopped calls."""
         return self._purse is not None and self._purse.empty

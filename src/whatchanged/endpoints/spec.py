@@ -24,6 +24,10 @@ PROVIDERS = frozenset(
 LOADING = frozenset({"hf", "nnterp", "sglang", "transformer_lens", "vllm", "vllm-completions"})
 # Nothing that fails in this process is mended by waiting.
 IN_PROCESS = frozenset({"hf", "mockllm", "nnterp", "none", "transformer_lens"})
+# Providers through which a server can be asked for the log probabilities of a prompt's tokens.
+SCORING = frozenset({"openai-api", "openai-api-completions", "sglang", "vllm", "vllm-completions"})
+# Providers that send one message as it is, without a chat template.
+RAW = frozenset({"openai-api-completions", "vllm-completions"})
 FREE = LOADING | {"llama-cpp-python", "mockllm", "none", "ollama"}
 _OPTION = re.compile(r"\+(?=(?:extra|price)=)")
 
@@ -52,6 +56,16 @@ class Endpoint:
     def provider(self) -> str:
         """The part before the first '/'."""
         return self.model.partition("/")[0]
+
+    @property
+    def may_score(self) -> bool:
+        """Whether asking for log probabilities of the prompt makes sense; few servers give them."""
+        return self.provider in SCORING
+
+    @property
+    def raw(self) -> bool:
+        """Whether the model reads the one message as it is, so that its answer is the text that follows."""
+        return self.provider in RAW
 
     @property
     def identity(self) -> str:

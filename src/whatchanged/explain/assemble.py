@@ -2,14 +2,15 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.config import AuditConfig
-from whatchanged.explain.coverage import coverage, pool_map, unchanged_bound
+from whatchanged.elicit import opening_gains
+from whatchanged.explain.coverage import beyond_the_pool, coverage, pool_map, unchanged_bound
 from whatchanged.explain.share import explained_shares, unexplained_contexts
 from whatchanged.ledger import Ledger
 from whatchanged.predicates import load
@@ -27,7 +28,9 @@ from whatchanged.report.model import (
     WeightsClaim,
     WeightsView,
 )
+from whatchanged.report.writes import told_writes
 from whatchanged.screen import opening_shift
+from whatchanged.search import Sought
 from whatchanged.subjects import Access, Subject
 
 EXAMPLES = 3
@@ -39,7 +42,8 @@ PACKAGES = ("whatchanged", "torch", "transformers", "peft", "numpy", "scikit-lea
 class Seen:
     """What the screen saw of two subjects: aligned prompts, responses and shifts, the noise floor, leads.
 
-    `available` discovery prompts there were; `prompts` are those that the token limit let through.
+    `available` discovery prompts there were; `prompts` are those that the token limit let through. `sought` are
+    prompts that finders made: no sample of the pool, so no part of what is said of the pool.
     """
 
     base: Subject
@@ -52,11 +56,18 @@ class Seen:
     leads: Sequence[Lead]
     available: int = 0
     weights: WeightsView | None = None
+    sought: Sought = field(default_factory=Sought)
+
+    @property
+    def looked_at(self) -> list[Prompt]:
+        """The pool's discovery prompts, then those that finders made."""
+        return [*self.prompts, *self.sought.prompts]
 
     @property
     def evidence(self) -> tuple[str, str]:
         """What the weights show in words, and no two-sample test: for whoever reads the evidence."""
-        return (f"{self.weights.kind}: {self.weights.evidence}" if self.weights else ""), ""
+        view = self.weights
+        return (f"{view.kind}: {view.evidence}{told_writes(view.writes)}" if view else ""), ""
 
     def access(self, config: AuditConfig) -> Access:
         """How much of both models was used: no more than --access allows."""
@@ -64,17 +75,20 @@ class Seen:
 
     def select(self, ids: Sequence[str]) -> tuple[list[Prompt], list[Response]]:
         """Prompts and their base responses, in the order of `ids`."""
-        rows = {p.id: (p, r) for p, r in zip(self.prompts, self.responses, strict=True)}
+        responses = [*self.responses, *self.sought.responses]
+        rows = {p.id: (p, r) for p, r in zip(self.looked_at, responses, strict=True)}
         return [rows[i][0] for i in ids], [rows[i][1] for i in ids]
 
-    def opening_shift(self, phrase: str) -> NDArray[np.float64]:
-        """float64[prompts]: how much likelier the candidate begins its answer as the phrase does (its first token)."""
-        return opening_shift(self.shifts, self.base.tokenize(phrase)[0])
+    def opening_gains(self, ledger: Ledger, phrase: str) -> NDArray[np.float64]:
+        """float64[prompts looked at]: how much likelier the candidate opens with the phrase."""
+        first = opening_shift([*self.shifts, *self.sought.shifts], self.base.tokenize(phrase)[0])
+        made = len(self.sought.prompts)
+        return opening_gains(ledger, self.base, self.candidate, self.looked_at, first, phrase, always=made)
 
     @property
     def by_id(self) -> dict[str, Prompt]:
-        """Discovery prompts by id."""
-        return {p.id: p for p in self.prompts}
+        """Discovery prompts by id, those that finders made among them."""
+        return {p.id: p for p in self.looked_at}
 
 
 def assemble(
@@ -113,6 +127,7 @@ def assemble(
         divergence=divergence(seen, pairs[:control]),
         findings=tuple(findings),
         leads=tuple(seen.leads),
+        finders=tuple(seen.sought.finders),
         explained_share=round(total, 6),
         unexplained=tuple(unexplained_contexts(seen.base, seen.shifts, seen.responses, by_id, left)),
         coverage=tuple(coverage(ledger.config, seen.prompts, seen.confirmation, seen.shifts, len(findings))),
@@ -136,6 +151,7 @@ def assemble_screen(ledger: Ledger, seen: Seen) -> ScreenReport:
         candidate=ledger.config.candidate,
         divergence=divergence(seen, []),
         leads=tuple(seen.leads),
+        finders=tuple(seen.sought.finders),
         coverage=tuple(coverage(ledger.config, seen.prompts, seen.confirmation, seen.shifts, 1)),
         cost=cost(ledger),
         seed=ledger.config.seed,
@@ -256,7 +272,7 @@ def _not_looked_at(ledger: Ledger, seen: Seen, findings: Sequence[Finding]) -> t
     notes = [
         f"responses beyond their first {config.limits.response_tokens} tokens",
         f"sampling at temperatures other than {config.temperature:g}",
-        "prompts unlike those of the pool: a trigger that no prompt contains cannot be confirmed",
+        beyond_the_pool(seen.sought.finders),
         *([] if config.attribute else ["which weights carry the changes: --attribute looks"]),
     ]
     if (left_out := min(config.limits.discovery_prompts, seen.available) - len(seen.prompts)) > 0:

@@ -7,8 +7,10 @@ import numpy as np
 
 from whatchanged.config import AuditConfig
 from whatchanged.confirm.campaign import INDEPENDENT
+from whatchanged.pools import hold_back
 from whatchanged.records import Finding, Lead, Prompt, Shift
-from whatchanged.report.model import CoverageRow, MapPoint
+from whatchanged.report.model import CoverageRow, FinderUse, MapPoint
+from whatchanged.roles import MAX_PROPOSALS
 from whatchanged.stats import clopper_pearson_upper, smallest_detectable, threshold
 
 # A prompt whose coupled responses differ more often than not counts as changed.
@@ -29,20 +31,23 @@ def coverage(
 ) -> list[CoverageRow]:
     """One row a category of the pool, in order of its name. No `shifts`: nothing is known of P(change)."""
     p_change = {s.prompt_id: s.p_change for s in shifts}
-    hypotheses = max(1, hypotheses)
+    hypotheses, met = max(1, hypotheses), confirmation
+    if config.reasoner is not None:
+        # A first round meets no prompt that is held back, and leaves room for all that the second may add.
+        hypotheses, met = hypotheses + MAX_PROPOSALS, hold_back(confirmation, config.seed)[0]
     evidence = math.log(threshold(config.fdr, config.alpha, hypotheses))
     # Rules that need independence divide the fresh prompts among the hypotheses.
     among = hypotheses if config.fdr in INDEPENDENT else 1
     rows = []
     for name in sorted({category(p) for p in (*discovery, *confirmation)}):
         seen = [p_change[p.id] for p in discovery if category(p) == name and p.id in p_change]
-        fresh = sum(category(p) == name for p in confirmation)
+        fresh = sum(category(p) == name for p in met)
         effect = smallest_detectable(fresh // among, config.margin, evidence) if fresh >= among else None
         rows.append(
             CoverageRow(
                 category=name,
                 discovery_prompts=len(seen) if shifts else sum(category(p) == name for p in discovery),
-                confirmation_prompts=fresh,
+                confirmation_prompts=sum(category(p) == name for p in confirmation),
                 p_change=round(float(np.mean(seen)), 6) if seen else None,
                 p_change_upper=_upper(seen) if seen else None,
                 smallest_effect=round(effect, 4) if effect is not None else None,
@@ -57,6 +62,15 @@ def unchanged_bound(shifts: Sequence[Shift], findings: Sequence[Finding], prompt
     outside = [s.p_change for s in shifts if not any(r.contains(prompts[s.prompt_id]) for r in regions)]
     changed = sum(p > CHANGED for p in outside)
     return round(clopper_pearson_upper(changed, len(shifts), 0.05), 6) if shifts else 1.0
+
+
+def beyond_the_pool(finders: Sequence[FinderUse]) -> str:
+    """Which prompts neither the pool held nor the searches could make, in words."""
+    if any(use.name == "vocabulary-sweep" for use in finders):
+        return "triggers of several tokens, and topics, that no prompt of the pool contains"
+    if made := [use.name for use in finders if use.prompts]:
+        return f"prompts unlike those of the pool, and unlike those that {' and '.join(made)} made"
+    return "prompts unlike those of the pool: a trigger that none contains is not found"
 
 
 def _upper(p_changes: Sequence[float]) -> float:

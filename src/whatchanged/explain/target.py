@@ -11,6 +11,7 @@ from whatchanged.predicates import load
 from whatchanged.records import Finding, Prompt
 from whatchanged.report import Report
 from whatchanged.report.text import one_line
+from whatchanged.search import fresh_prompts
 from whatchanged.subjects import parse
 
 
@@ -39,7 +40,7 @@ def targets(report: Report, findings: Sequence[Finding]) -> list[Target]:
     found = []
     for finding in findings:
         inside = finding.region.contains
-        on = [p for p in sides.discovery if inside(p)] or [p for p in sides.confirmation if inside(p)]
+        on = fresh_prompts(finding, sides.discovery) or [p for p in sides.confirmation if inside(p)]
         if not on:
             raise UsageError(
                 f"finding '{finding.id}': no prompt of the run's pool lies in its region; name another finding"

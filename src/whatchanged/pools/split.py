@@ -11,6 +11,9 @@ from typing import NamedTuple
 from whatchanged.errors import PoolError
 from whatchanged.records import Prompt
 
+# One prompt in so many is held back where there is a second round.
+HELD_BACK = 4
+
 
 class Split(NamedTuple):
     """The two sides, each in a seeded random order."""
@@ -38,6 +41,18 @@ def split(prompts: Sequence[Prompt], discovery: int, confirmation: int, seed: in
         if size > 0 and not side:
             raise PoolError(f"pool of {len(prompts)} prompts leaves none for {name}; add more prompts")
     return Split(_cut(sides[0], discovery, shares, seed), _cut(sides[1], confirmation, shares, seed))
+
+
+def hold_back(prompts: Sequence[Prompt], seed: int) -> tuple[list[Prompt], list[Prompt]]:
+    """(those of a first round, about a quarter held back for a second one), each in the given order.
+
+    The side is decided by a hash of `normalise(prompt)` and the seed, as in `split`. Where one would stay empty,
+    nothing is held back.
+    """
+    sides: tuple[list[Prompt], list[Prompt]] = ([], [])
+    for prompt in prompts:
+        sides[_hash(seed, "held", normalise(prompt)) % HELD_BACK == 0].append(prompt)
+    return sides if all(sides) else (list(prompts), [])
 
 
 def normalise(prompt: Prompt) -> str:

@@ -18,6 +18,7 @@ from whatchanged.records.claims import (
     Finding,
     Hypothesis,
     Intent,
+    LabelledEstimate,
     PredicateSpec,
     Region,
     RegionKind,
@@ -29,7 +30,7 @@ from whatchanged.records.text import Message, Pair, Prompt, Response, first_diff
 
 __all__ = [
     "STRUCTURES", "Attribution", "Carried", "Carriers", "ContextRef", "Cost", "Direction", "DirectionShare", "Example",
-    "Finding", "GraftCurve", "GraftPoint", "GroupShare", "Hypothesis", "Intent", "Lead", "Message", "ModuleShare",
-    "Pair", "PredicateSpec", "Prompt", "Record", "Region", "RegionKind", "Response", "Shift", "Status", "TokenShift",
-    "Tokens", "first_difference",
+    "Finding", "GraftCurve", "GraftPoint", "GroupShare", "Hypothesis", "Intent", "LabelledEstimate", "Lead", "Message",
+    "ModuleShare", "Pair", "PredicateSpec", "Prompt", "Record", "Region", "RegionKind", "Response", "Shift", "Status",
+    "TokenShift", "Tokens", "first_difference",
 ]  # fmt: skip

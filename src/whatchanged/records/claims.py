@@ -95,7 +95,8 @@ class PredicateSpec(Record):
 class Hypothesis(Record):
     """Region x predicate x direction x margin, and the sentence that states exactly that.
 
-    `leads` name the evidence it came from; `merged` the sentences of near-duplicates that it stands for.
+    `leads` name the evidence it came from; `merged` the sentences of near-duplicates that it stands for; `finder`
+    is who made the prompts that show it, where no pool holds them, and makes the fresh ones.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Hypothesis(Record):
     leads: tuple[str, ...] = ()
     merged: tuple[str, ...] = ()
     prior: float = 0.0
+    finder: str | None = None
 
     @property
     def sign(self) -> int:
@@ -122,6 +124,21 @@ class Example(Record):
     candidate: str
 
 
+class LabelledEstimate(Record):
+    """A finding's effect by human verdicts on answers that its test read, the judge's verdicts filling in for the rest.
+
+    It supposes that the labelled prompts were chosen at random among those read, and nothing of the judge. The bounds
+    hold at the finding's own level, by themselves: they are no part of its test, and were made from the same verdicts
+    as its interval.
+    """
+
+    n_labelled: int = Field(description="Prompts in the human part; equal answers need no label, and count in share.")
+    effect: float = Field(description="Mean of candidate minus base over the prompts read, in [-1, 1].")
+    lower: float
+    upper: float
+    method: Literal["prediction-powered"] = "prediction-powered"
+
+
 class Finding(Record):
     """A hypothesis after its test on fresh prompts.
 
@@ -130,7 +147,8 @@ class Finding(Record):
     against H0: direction x effect <= margin. `scored` by forward passes, else sampled or recorded; `judge`
     read the answers, if any; `unanswered` prompts gave no answer or no verdict, and are no part of the numbers.
     A judge reads only answers that differ: the rates of a judged finding are the verdicts on those, while its
-    effect counts the equal ones as 0.
+    effect counts the equal ones as 0. `labelled` is the effect by human verdicts, where there are enough.
+    `finder` made the fresh prompts, where the pool holds none of the kind.
     """
 
     id: str
@@ -151,10 +169,12 @@ class Finding(Record):
     scored: bool
     judge: str | None = None
     unanswered: int = 0
+    labelled: LabelledEstimate | None = None
     intent: Intent = "unclassified"
     intent_reason: str = ""
     phrase: str | None = None
     explained_share: float = 0.0
     merged: tuple[str, ...] = ()
     leads: tuple[str, ...] = ()
+    finder: str | None = None
     examples: tuple[Example, ...] = ()

@@ -13,6 +13,8 @@ from whatchanged.report.model import (
     Divergence,
     Gate,
     MapPoint,
+    MatrixSpectrum,
+    ModuleChange,
     Report,
     RoleUse,
     ScreenReport,
@@ -20,14 +22,15 @@ from whatchanged.report.model import (
     Validated,
     Verdict,
     WeightsView,
+    WriteReading,
     json_schema,
 )
 from whatchanged.report.terminal import print_report
 from whatchanged.report.write import finished_report, read_report, report_json, write_report
 
 __all__ = [
-    "SCHEMA_VERSION", "CarriedBy", "Claims", "CostReport", "CoverageRow", "Divergence", "Gate", "MapPoint", "Report",
-    "RoleUse", "ScreenReport", "Unexplained", "Validated", "Verdict", "WeightsView", "exit_code", "failing",
-    "findings_frame", "finished_report", "json_schema", "print_report", "read_report", "render_html", "render_junit",
-    "report_json", "write_report",
+    "SCHEMA_VERSION", "CarriedBy", "Claims", "CostReport", "CoverageRow", "Divergence", "Gate", "MapPoint",
+    "MatrixSpectrum", "ModuleChange", "Report", "RoleUse", "ScreenReport", "Unexplained", "Validated", "Verdict",
+    "WeightsView", "WriteReading", "exit_code", "failing", "findings_frame", "finished_report", "json_schema",
+    "print_report", "read_report", "render_html", "render_junit", "report_json", "write_report",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Findings as a pandas data frame."""
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from whatchanged.errors import MissingExtra
@@ -16,14 +17,16 @@ _NUMBERS = (
 )  # fmt: skip
 COLUMNS = (
     "id", "sentence", "status", "intent", "intent_reason", "region", "predicate", "args", "direction",
-    *_NUMBERS, "phrase", "leads", "merged", "examples",
+    *_NUMBERS, "n_labelled", "labelled_effect", "labelled_lower", "labelled_upper", "phrase", "finder", "leads",
+    "merged", "examples",
 )  # fmt: skip
 
 
 def findings_frame(report: Report) -> "pd.DataFrame":
     """One row a finding, in the report's order; nested fields as words or counts.
 
-    `region` is in words, `args` JSON, `leads` ids joined by a space, `merged` and `examples` are counts.
+    `region` is in words, `args` JSON, `leads` ids joined by a space, `merged` and `examples` are counts. The
+    three numbers by human labels are NaN, and their count 0, where there is no such estimate.
     Raises MissingExtra without pandas.
     """
     try:
@@ -34,11 +37,16 @@ def findings_frame(report: Report) -> "pd.DataFrame":
 
 
 def _row(finding: Finding) -> dict[str, Any]:
-    same = ("id", "sentence", "status", "intent", "intent_reason", "direction", "phrase", *_NUMBERS)
+    told = finding.labelled
+    same = ("id", "sentence", "status", "intent", "intent_reason", "direction", "phrase", "finder", *_NUMBERS)
     return {name: getattr(finding, name) for name in same} | {
         "region": finding.region.describe(),
         "predicate": finding.predicate.family,
         "args": json.dumps(finding.predicate.args, ensure_ascii=False, default=str),
+        "n_labelled": told.n_labelled if told else 0,
+        "labelled_effect": told.effect if told else math.nan,
+        "labelled_lower": told.lower if told else math.nan,
+        "labelled_upper": told.upper if told else math.nan,
         "leads": " ".join(finding.leads),
         "merged": len(finding.merged),
         "examples": len(finding.examples),

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from whatchanged.records import Lead
 from whatchanged.report import labels, markup, numbers
-from whatchanged.report.heat import heat_map
+from whatchanged.report.grafting import graft_plot, graft_sentence
+from whatchanged.report.heat import heat_map, heat_sentence
 from whatchanged.report.interval import interval_plot
 from whatchanged.report.model import Report
 from whatchanged.report.poolmap import pool_map
+from whatchanged.report.spectrum import spectrum_plot, spectrum_sentence
 from whatchanged.report.text import clip
+from whatchanged.report.writes import writes_sentence
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -68,6 +71,12 @@ def _environment() -> "Environment":
         "token": markup.token,
         "clip": clip,
         "plot": interval_plot,
+        "spectrum_plot": spectrum_plot,
+        "spectrum_sentence": spectrum_sentence,
+        "graft_plot": graft_plot,
+        "graft_sentence": graft_sentence,
+        "heat_sentence": heat_sentence,
+        "writes_sentence": writes_sentence,
         "predicate": labels.predicate_words,
         "lead_name": labels.lead_name,
         "how_measured": labels.how_measured,
@@ -90,6 +99,7 @@ def _context(report: Report, limits: Limits) -> dict[str, Any]:
         "confirmed": report.confirmed,
         "others": sorted(others, key=lambda finding: (finding.status == "refuted", -finding.e_value)),
         "leads": leads,
+        "searches": labels.searches(report.finders),
         "lead_ranks": {lead.id: rank for rank, lead in enumerate(leads, 1)},
         "findings_of": _findings_of(report, leads),
         "map": pool_map(report.points, leads, limits.points),

@@ -1,7 +1,11 @@
 """How findings, leads and intents are called, the same in every view."""
 
+from collections.abc import Sequence
+
 from whatchanged.records import Finding, Intent, Lead
-from whatchanged.report.model import Report, Verdict
+from whatchanged.report.model import FinderUse, Report, Verdict
+from whatchanged.report.numbers import plural
+from whatchanged.report.text import one_line
 
 INTENTS: dict[Intent, str] = {
     "intended": "intended",
@@ -18,11 +22,26 @@ VERDICTS: dict[Verdict, str] = {
 
 def how_measured(finding: Finding) -> str:
     """Whether the rates are exact probabilities, or come from responses; who read those, and what was missing."""
+    made = f", {made_by(finding)}" if finding.finder else ""
     if finding.scored:
-        return "scored exactly from forward passes"
+        return f"scored exactly from forward passes{made}"
     read = f", read by {finding.judge}" if finding.judge else ""
     missing = f", {finding.unanswered} without an answer" if finding.unanswered else ""
-    return f"measured on responses{read}{missing}"
+    return f"measured on responses{made}{read}{missing}"
+
+
+def made_by(finding: Finding) -> str:
+    """On whose prompts it was tested, where a finder made them; else nothing."""
+    return f"on prompts that {one_line(finding.finder)} made" if finding.finder else ""
+
+
+def searches(finders: Sequence[FinderUse]) -> list[str]:
+    """One line a finder: what it made, what that cost, and its own word on it."""
+    return [
+        f"{use.name} made {plural(use.prompts, 'prompt')}, {use.scored_tokens:,} tokens scored"
+        f"{f'; {use.note}' if use.note else ''}"
+        for use in finders
+    ]
 
 
 def predicate_words(finding: Finding) -> str:

@@ -74,6 +74,15 @@ class Gate(Record):
     p_value: float = Field(description="(1 + b) / (1 + B) over B permutations within prompts.")
 
 
+class FinderUse(Record):
+    """A search for prompts that no pool holds: how many it made, and what making them cost (screening them apart)."""
+
+    name: str
+    prompts: int
+    scored_tokens: int
+    note: str = Field("", description="What led it, or why there are none.")
+
+
 class RoleUse(Record):
     """Who played a role: a language model, or the embedded default; with the prompts it was given and what it did."""
 
@@ -104,6 +113,34 @@ class ModuleChange(Record):
     relative: float | None
 
 
+class MatrixSpectrum(Record):
+    """The leading singular values of one matrix's dW, at most 16, in falling order."""
+
+    layer: int | None
+    module: str
+    values: tuple[float, ...]
+    stable_rank: float = Field(description="|dW|_F^2 / |dW|_2^2.")
+    energy_rank: int | None = Field(description="Singular values that hold 90% of |dW|_F^2; None: more than `found`.")
+    found: int = Field(description="Singular values computed in all.")
+    full: int = Field(description="The matrix's smaller side: as many singular values as there can be.")
+    exact: bool = Field(description="False: lower bounds, from a randomised range.")
+
+
+class WriteReading(Record):
+    """One write direction of dW that says more through the final norm and the unembedding than random ones do.
+
+    A singular direction has no sign of its own: its strongest token counts as promoted.
+    """
+
+    layer: int | None
+    module: str
+    promoted: tuple[str, ...] = Field(description="Tokens, the strongest first.")
+    demoted: tuple[str, ...]
+    share: float = Field(description="Its part of this matrix's |dW|_F^2.")
+    strongest: float = Field(description="The largest logit, for a stream of unit RMS.")
+    p: float = Field(description="(1 + b) / (1 + B): b of B random directions have a logit as large.")
+
+
 class WeightsView(Record):
     """What the checkpoints alone say: the kind of intervention, with its evidence, and where it lies."""
 
@@ -112,6 +149,10 @@ class WeightsView(Record):
     evidence: str
     relative: float | None
     modules: tuple[ModuleChange, ...] = Field((), description="Modules that changed, the most changed first.")
+    spectra: tuple[MatrixSpectrum, ...] = Field((), description="Of the most changed matrices.")
+    writes: tuple[WriteReading, ...] = Field((), description="Write directions beyond chance, the strongest first.")
+    writes_read: int = Field(0, description="Write directions that were read in all.")
+    writes_null: int = Field(0, description="Random directions that they were held against.")
 
 
 class CarriedBy(Record):
@@ -150,6 +191,7 @@ class Report(Record):
     gates: tuple[Gate, ...] = ()
     findings: tuple[Finding, ...] = ()
     leads: tuple[Lead, ...] = ()
+    finders: tuple[FinderUse, ...] = Field((), description="Searches for prompts beyond the pool.")
     explained_share: float | None = Field(None, description="None where no distribution was seen.")
     unexplained: tuple[Unexplained, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
@@ -186,6 +228,7 @@ class ScreenReport(Record):
     candidate: str
     divergence: Divergence
     leads: tuple[Lead, ...]
+    finders: tuple[FinderUse, ...]
     coverage: tuple[CoverageRow, ...]
     cost: CostReport
     seed: int

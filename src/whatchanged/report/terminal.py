@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from whatchanged.records import Finding, Lead
-from whatchanged.report.labels import INTENTS, lead_name, without_finding
+from whatchanged.records import Finding, LabelledEstimate, Lead
+from whatchanged.report.labels import INTENTS, lead_name, made_by, searches, without_finding
 from whatchanged.report.model import Report
 from whatchanged.report.numbers import duration, memory, percent, plural, rate
 from whatchanged.report.text import one_line
+from whatchanged.report.writes import write_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,7 @@ _INTENT_STYLE = {
     "unclassified": "yellow",
 }
 _MOST_LEADS = 6
+_MOST_WRITES = 3
 
 
 def print_report(report: Report, console: "Console") -> None:
@@ -52,6 +54,8 @@ def _print_findings(report: Report, console: "Console") -> None:
             _say(console, "\nFindings", "bold")
         _say(console, f"{number}. {one_line(finding.sentence, 400)}", indent=1)
         _say(console, _numbers(finding, report.access), _INTENT_STYLE[finding.intent], indent=4)
+        if finding.labelled is not None:
+            _say(console, _by_labels(finding.labelled, finding.confidence), indent=4)
         if finding.intent_reason:
             _say(console, one_line(finding.intent_reason), "dim", indent=4)
     tested = [finding.status for finding in report.findings]
@@ -67,7 +71,14 @@ def _numbers(f: Finding, access: str) -> str:
         f"effect {f.effect:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}] at {level}, "
         f"{'verdicts where answers differ' if f.judge else 'rate'} {f.rate_base:.3g} -> {f.rate_candidate:.3g}, "
         f"{INTENTS[f.intent]}, "
-        f"e = {f.e_value:.2g}, n = {f.n_prompts} {how}"
+        f"e = {f.e_value:.2g}, n = {f.n_prompts} {how} {made_by(f)}".rstrip()
+    )
+
+
+def _by_labels(e: LabelledEstimate, confidence: float) -> str:
+    return (
+        f"by human labels on {plural(e.n_labelled, 'prompt')}: effect {e.effect:+.3f} [{e.lower:+.3f}, {e.upper:+.3f}] "
+        f"at {100 * confidence:.4g}%, {e.method}, if the labelled were chosen at random"
     )
 
 
@@ -94,10 +105,12 @@ def _print_weights(report: Report, console: "Console") -> None:
     if view is not None and view.kind != "identical":
         sure = "" if view.kind == "unknown" else f" ({view.confidence})"
         _say(console, "\nWeights", "bold")
-        _say(console, f"{view.kind}{sure}: {one_line(view.evidence, 400)}", indent=1)
+        _say(console, one_line(f"{view.kind}{sure}: {view.evidence}", 440), indent=1)
+        for reading in view.writes[:_MOST_WRITES]:
+            _say(console, one_line(write_line(reading)), indent=1)
     for trace in report.carried_by:
         told = trace.sentence or f"not traced: {trace.reason}"
-        _say(console, f"{trace.finding}: {one_line(told, 400)}", indent=1)
+        _say(console, one_line(f"{trace.finding}: {told}", 440), indent=1)
 
 
 def _print_coverage(report: Report, console: "Console") -> None:
@@ -111,6 +124,8 @@ def _print_coverage(report: Report, console: "Console") -> None:
         bound = f"Outside all findings at most {percent(report.unchanged_bound)} of the pool has P(change) > 0.5"
         explained = f"; the findings explain {percent(report.explained_share)} of the divergence."
         _say(console, f"{bound} (95% bound)" + (explained if report.confirmed else "."), indent=1)
+    for line in searches(report.finders):
+        _say(console, f"Beyond the pool: {one_line(line, 300)}", indent=1)
     for gate in report.gates:
         _say(console, f"{gate.test}: p = {rate(gate.p_value)} on {plural(gate.prompts, 'prompt')}.", indent=1)
     if report.not_looked_at:

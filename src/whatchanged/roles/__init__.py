@@ -5,11 +5,11 @@ from whatchanged.roles.critic import Criticism, criticise
 from whatchanged.roles.evidence import EvidenceText, KnownClaim, evidence_text
 from whatchanged.roles.hypotheses import Proposal, to_hypotheses
 from whatchanged.roles.judge import Judge, Label, calibrate, judge_pairs, read_labels
-from whatchanged.roles.reasoner import Reasoned, reason
+from whatchanged.roles.reasoner import MAX_PROPOSALS, Reasoned, reason
 from whatchanged.roles.selfreport import SelfReport, self_report
 
 __all__ = [
-    "Criticism", "EvidenceText", "Judge", "KnownClaim", "Label", "Proposal", "Reasoned", "Roles", "SelfReport",
-    "calibrate", "check_roles", "criticise", "evidence_text", "judge_pairs", "open_roles", "read_labels", "reason",
-    "self_report", "to_hypotheses",
+    "MAX_PROPOSALS", "Criticism", "EvidenceText", "Judge", "KnownClaim", "Label", "Proposal", "Reasoned", "Roles",
+    "SelfReport", "calibrate", "check_roles", "criticise", "evidence_text", "judge_pairs", "open_roles", "read_labels",
+    "reason", "self_report", "to_hypotheses",
 ]  # fmt: skip

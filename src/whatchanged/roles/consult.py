@@ -1,43 +1,34 @@
 """The roles of one audit: who plays them, what they are asked, and what is said of them in the report."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from whatchanged import registry
 from whatchanged.config import AuditConfig
 from whatchanged.describe import Discovery
+from whatchanged.describe.propose import pair_effects
 from whatchanged.endpoints import LanguageModel, Purse, connect, parse_endpoint
 from whatchanged.errors import SpecError
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.predicates import load
-from whatchanged.records import Cost, Direction, Finding, Hypothesis, PredicateSpec, Record, Region
+from whatchanged.records import Cost, Direction, Finding, Hypothesis, PredicateSpec, Record, Region, Status
 from whatchanged.report.model import RoleUse
 from whatchanged.report.numbers import plural
 from whatchanged.roles.critic import criticise
 from whatchanged.roles.evidence import EvidenceText, KnownClaim, evidence_text
-from whatchanged.roles.hypotheses import Proposal, sentence, to_hypotheses
+from whatchanged.roles.hypotheses import AGAIN, Proposal, sentence, to_hypotheses
 from whatchanged.roles.judge import Judge, Label, read_labels
 from whatchanged.roles.reasoner import reason
 from whatchanged.roles.selfreport import most_tokens, self_report
-from whatchanged.roles.text import load_prompt
+from whatchanged.roles.told import IDS, role_uses
 from whatchanged.subjects import Subject
 
-EMBEDDED = {
-    "reasoner": "embedded: leads and the predicate families",
-    "critic": "embedded: near-duplicates merged",
-    "judge": "embedded: executable predicates, and a rubric's own cue words",
-}
-PROMPTS = {
-    "reasoner": ("reasoner", "repair"),
-    "critic": ("critic",),
-    "judge": ("judge", "reply-repair"),
-    "self-report": ("self_report", "peer_report"),
-}
-# Single texts are put to the judge's question; other packages' validators bring prompts of their own.
-VALIDATOR_PROMPTS = {name: name for name in ("discriminative", "generative", "interactive")}
 DIRECTIONS: tuple[Direction, ...] = ("more", "less")
-IDS = {"reasoner": "r", "self-report": "s"}
+# In this order claims are told to a reasoner, as far as there is room.
+STATUSES: tuple[Status, ...] = ("confirmed", "inconclusive", "refuted")
+# A pair shows a finding where the candidate's value exceeds the base's by more.
+SHOWN = 0.5
 
 
 class Proposed(Record):
@@ -61,7 +52,11 @@ PROPOSED, STRUCK = json_codec(Proposed), json_codec(Struck)
 
 @dataclass
 class Roles:
-    """The language models that help with one audit. Each role that is absent has its embedded default."""
+    """The language models that help with one audit. Each role that is absent has its embedded default.
+
+    `did` are lines by role for the report, `proposals` the reasoner's, `struck` the sentences that the critic struck
+    out, `again` the ids of hypotheses of the second round.
+    """
 
     ledger: Ledger
     reasoner: LanguageModel | None = None
@@ -69,6 +64,9 @@ class Roles:
     judge: Judge | None = None
     labels: Sequence[Label] = ()
     did: dict[str, list[str]] = field(default_factory=dict)
+    proposals: list[Proposal] = field(default_factory=list)
+    struck: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
 
     @property
     def validating(self) -> LanguageModel | None:
@@ -94,50 +92,64 @@ class Roles:
             ]
         elif self.ledger.config.self_report and subjects is not None:
             reported = self._self_report(found, *subjects)
-            known += self._added("self-report", reported, known, found.margin)
+            known += self._added("self-report", reported, _sentences(known), found.margin)
             notes = reported.notes
         evidence = evidence_text(
             found.leads, found.pairs, found.by_id, notes, weights=seen[0], gate=seen[1], judge=self.judge is not None
         )
         if self.reasoner is not None:
-            known += self._added("reasoner", self._reason(self.reasoner, evidence, known), known, found.margin)
+            claims = [KnownClaim(h.sentence, "proposed") for h in known]
+            proposed = self._reason(self.reasoner, evidence, claims)
+            known += self._added("reasoner", proposed, _sentences(known), found.margin)
         return self._criticised(self.critic, evidence, known) if self.critic is not None and known else known
+
+    def reconsider(self, found: Discovery, seen: tuple[str, str], findings: Sequence[Finding]) -> list[Hypothesis]:
+        """Further hypotheses of the reasoner, 8 at most, once it is told what became of all claims so far; the critic
+        reads them as well. It sees the pairs that no confirmed finding accounts for. [] without a reasoner.
+        """
+        if self.reasoner is None:
+            return []
+        told = sorted(findings, key=lambda f: (STATUSES.index(f.status), -abs(f.effect)))
+        known = [KnownClaim(f.sentence, f.status, f.effect) for f in told]
+        known += [KnownClaim(claim, "struck out") for claim in self.struck]
+        evidence = evidence_text(
+            found.leads,
+            found.pairs,
+            found.by_id,
+            weights=seen[0],
+            gate=seen[1],
+            judge=self.judge is not None,
+            explained=_accounted_for(found, findings),
+        )
+        said = [claim.sentence for claim in known]
+        proposed = self._reason(self.reasoner, evidence, known, again=True)
+        new = self._added("reasoner", proposed, said, found.margin, again=True)
+        self.again += [h.id for h in new]
+        return self._criticised(self.critic, evidence, new, said, again=True) if self.critic and new else new
+
+    def probes(self) -> list[str]:
+        """Prompts that the reasoner wrote to test its proposals, each once, in order; [] before it was asked."""
+        return list(dict.fromkeys(probe for p in self.proposals for probe in p.probes))
 
     def report(self, findings: Sequence[Finding]) -> tuple[RoleUse, ...]:
         """Who played what, the embedded defaults included, with what came of it."""
-        players = {
-            "reasoner": self.reasoner and self.reasoner.name,
-            "critic": self.critic and self.critic.name,
-            "judge": self.judge and self.judge.model.name,
-        }
-        uses = [
-            RoleUse(
-                role=role,
-                by=name or EMBEDDED[role],
-                prompts=_versions(*PROMPTS[role]) if name else {},
-                did=(*self.did.get(role, ()), *_hits(role, findings)),
-            )
-            for role, name in players.items()
-        ]
-        if (reader := self.validating) is not None and self.ledger.config.validators:
-            texts = _versions(*(VALIDATOR_PROMPTS.get(name, "judge") for name in self.ledger.config.validators))
-            uses.append(RoleUse(role="validation", by=reader.name, prompts=texts))
-        if "self-report" in self.did:
-            did = (*self.did["self-report"], *_hits("self-report", findings))
-            uses.append(
-                RoleUse(role="self-report", by="both models", prompts=_versions(*PROMPTS["self-report"]), did=did)
-            )
-        return tuple(uses)
+        judge = None if self.judge is None else self.judge.model
+        players = {"reasoner": self.reasoner, "critic": self.critic, "judge": judge}
+        names = {role: None if model is None else model.name for role, model in players.items()}
+        return role_uses(names, self.validating, self.ledger.config.validators, self.did, findings)
 
-    def _added(self, role: str, proposed: Proposed, known: Sequence[Hypothesis], margin: float) -> list[Hypothesis]:
-        said = {h.sentence for h in known}
+    def _added(
+        self, role: str, proposed: Proposed, said: Collection[str], margin: float, again: bool = False
+    ) -> list[Hypothesis]:
+        """What the role proposed as hypotheses, without what others `said` before."""
         new = [p for p in proposed.proposals if p.sentence not in said]
         dropped = f", {proposed.malformed} malformed and dropped" if proposed.malformed else ""
         silent = ", no reply came" if role == "reasoner" and not proposed.replies else ""
+        when = " after the first round" if again else ""
         self.did.setdefault(role, []).append(
-            f"proposed {plural(len(new), 'hypothesis', 'hypotheses')}{dropped}{silent}"
+            f"proposed {plural(len(new), 'hypothesis', 'hypotheses')}{when}{dropped}{silent}"
         )
-        return to_hypotheses(new, margin, IDS[role])
+        return to_hypotheses(new, margin, IDS[role] + (AGAIN if again else ""))
 
     def _self_report(self, found: Discovery, base: Subject, candidate: Subject) -> Proposed:
         def work() -> tuple[Proposed, Cost]:
@@ -148,32 +160,40 @@ class Roles:
         proposed: Proposed = self.ledger.once("roles/self-report", PROPOSED, work)
         return proposed
 
-    def _reason(self, model: LanguageModel, evidence: EvidenceText, known: Sequence[Hypothesis]) -> Proposed:
+    def _reason(
+        self, model: LanguageModel, evidence: EvidenceText, known: Sequence[KnownClaim], again: bool = False
+    ) -> Proposed:
         def work() -> tuple[Proposed, Cost]:
-            claims = [KnownClaim(h.sentence, "proposed") for h in known]
-            came = reason(model, evidence, claims, self.ledger.config.seed)
+            came = reason(model, evidence, known, self.ledger.config.seed)
             left = Proposed(proposals=tuple(came.proposals), malformed=came.malformed, replies=came.replies)
             return left, came.usage
 
-        proposed: Proposed = self.ledger.once("roles/reasoner", PROPOSED, work)
+        proposed: Proposed = self.ledger.once(f"roles/reasoner{'-again' if again else ''}", PROPOSED, work)
+        self.proposals += proposed.proposals
         return proposed
 
     def _criticised(
-        self, model: LanguageModel, evidence: EvidenceText, hypotheses: Sequence[Hypothesis]
+        self,
+        model: LanguageModel,
+        evidence: EvidenceText,
+        hypotheses: Sequence[Hypothesis],
+        earlier: Sequence[str] = (),
+        again: bool = False,
     ) -> list[Hypothesis]:
         by_id = {h.id: h for h in hypotheses}
 
         def work() -> tuple[Struck, Cost]:
-            came = criticise(model, hypotheses, evidence, self.ledger.config.seed)
+            came = criticise(model, hypotheses, evidence, self.ledger.config.seed, earlier)
             killed = {i: (by_id[i].sentence, why) for i, why in came.killed.items()}
             return Struck(killed=killed, malformed=came.malformed), came.usage
 
-        struck: Struck = self.ledger.once("roles/critic", STRUCK, work)
+        struck: Struck = self.ledger.once(f"roles/critic{'-again' if again else ''}", STRUCK, work)
         lines = [f"struck out {i} ({claim}): {why}" for i, (claim, why) in struck.killed.items()]
         unread = (
             [f"{struck.malformed} replies could not be read; their hypotheses were kept"] if struck.malformed else []
         )
-        self.did["critic"] = [f"read {len(hypotheses)} hypotheses", *lines, *unread]
+        self.did.setdefault("critic", []).extend([f"read {len(hypotheses)} hypotheses", *lines, *unread])
+        self.struck += [claim for claim, _ in struck.killed.values()]
         return [h for h in hypotheses if h.id not in struck.killed]
 
 
@@ -215,6 +235,24 @@ def check_roles(config: AuditConfig) -> list[Label]:
     return [] if config.judge_labels is None else read_labels(config.judge_labels)
 
 
+def _sentences(hypotheses: Sequence[Hypothesis]) -> set[str]:
+    return {h.sentence for h in hypotheses}
+
+
+def _accounted_for(found: Discovery, findings: Sequence[Finding]) -> frozenset[str]:
+    """Ids of prompts of which a pair shows what a confirmed finding says."""
+    ids = set()
+    for finding in (f for f in findings if f.status == "confirmed"):
+        sign = 1 if finding.direction == "more" else -1
+        effects = sign * pair_effects(load(finding.predicate), found.pairs, found.by_id)
+        ids |= {
+            pair.prompt_id
+            for pair, effect in zip(found.pairs, effects.tolist(), strict=True)
+            if effect > SHOWN and finding.region.contains(found.by_id[pair.prompt_id])
+        }
+    return frozenset(ids)
+
+
 def _own_rubrics(config: AuditConfig) -> list[Hypothesis]:
     """Each --rubric as two hypotheses, more and less often on all prompts; an answer is judged once for both."""
     proposals = [
@@ -229,18 +267,3 @@ def _rubric_spec(rubric: str) -> PredicateSpec:
     # Its own longer words stand in where no judge can be asked: in examples.
     words = sorted(set(re.findall(r"\w{5,}", rubric)), key=rubric.index)[:8]
     return PredicateSpec(family="judged", args={"rubric": rubric, "cues": words or [rubric[:40]]})
-
-
-def _versions(*names: str) -> dict[str, str]:
-    texts = [load_prompt(name) for name in names]
-    return {text.name: f"v{text.version} {text.hash}" for text in texts}
-
-
-def _hits(role: str, findings: Sequence[Finding]) -> list[str]:
-    """How many of the role's hypotheses came through: what its proposals are worth."""
-    if role not in IDS:
-        return []
-    own = [f for f in findings if f.id.startswith(IDS[role])]
-    confirmed = sum(f.status == "confirmed" for f in own)
-    refuted = sum(f.status == "refuted" for f in own)
-    return [f"of {len(own)} tested, {confirmed} confirmed and {refuted} refuted"] if own else []

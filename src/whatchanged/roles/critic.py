@@ -33,14 +33,21 @@ class Criticism:
     usage: Cost
 
 
-def criticise(model: LanguageModel, hypotheses: Sequence[Hypothesis], evidence: EvidenceText, seed: int) -> Criticism:
-    """One ask a hypothesis. One whose reply is missing or cannot be read is kept."""
+def criticise(
+    model: LanguageModel,
+    hypotheses: Sequence[Hypothesis],
+    evidence: EvidenceText,
+    seed: int,
+    earlier: Sequence[str] = (),
+) -> Criticism:
+    """One ask a hypothesis. One whose reply is missing or cannot be read is kept. `earlier`: claims made before."""
     prompt = load_prompt("critic")
     shown = evidence.render(MAX_PAIRS)
+    said = [*earlier, *(h.sentence for h in hypotheses)]
     asks = [
         Ask(
             # Only the earlier ones: two that say the same must not both fall to their overlap.
-            messages=(Message(role="user", content=_question(hypothesis, hypotheses[:number], shown)),),
+            messages=(Message(role="user", content=_question(hypothesis, said[: len(earlier) + number], shown)),),
             max_tokens=prompt.max_tokens,
             temperature=prompt.temperature,
             seed=seed,
@@ -59,11 +66,11 @@ def criticise(model: LanguageModel, hypotheses: Sequence[Hypothesis], evidence: 
     return Criticism(killed, malformed, usage(replies))
 
 
-def _question(hypothesis: Hypothesis, earlier: Sequence[Hypothesis], evidence: str) -> str:
+def _question(hypothesis: Hypothesis, earlier: Sequence[str], evidence: str) -> str:
     """The sentences are fenced too: they quote phrases that a model under test wrote."""
     return load_prompt("critic").render(
         hypothesis=fence(hypothesis.sentence, "HYPOTHESIS"),
-        earlier=fence("\n".join(h.sentence for h in earlier), "EARLIER", MAX_FENCE) if earlier else "None.",
+        earlier=fence("\n".join(earlier), "EARLIER", MAX_FENCE) if earlier else "None.",
         evidence=evidence,
     )
 

@@ -1,34 +1,46 @@
 """What a reasoner and a critic read of the evidence: hostile texts, each in its fence."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from whatchanged.records import Lead, Pair, Prompt, TokenShift
+from whatchanged.roles.telling import telling
 from whatchanged.roles.text import fence, shorten, visible
 
 MAX_PAIRS = 24
 MAX_LEADS = 8
-MAX_TOKENS = 6
-MAX_TEXT = 500
+MAX_TOKENS = 4
+# Characters. A pair's texts are shown around the place where they part.
+MAX_EVIDENCE = 5000
+MAX_PHRASE = 80
+MAX_TOKEN = 20
+MAX_QUESTION = 160
+BEFORE = 40
+WINDOW = 200
+MAX_SHOWN = 300
 MAX_FENCE = 4000
+CUT = "[...]"
 
 
 @dataclass(frozen=True)
 class KnownClaim:
-    """A claim that exists already, and what is known of it: 'proposed', 'confirmed', 'refuted' ..."""
+    """A claim that exists already, what is known of it ('proposed', 'confirmed', 'refuted' ...), and its effect."""
 
     sentence: str
     status: str
+    effect: float | None = None
 
 
 @dataclass(frozen=True)
 class EvidenceText:
     """The evidence as rows of JSON, one a lead and one a pair that differs, so that no text can pose as another.
 
-    `gate` is the two-sample test's result and `weights` what the weights show, where there are any.
-    `notes` are further texts of the models, such as self-reports. `tags` are those of the prompts.
-    `judge`: whether somebody reads rubrics, so that one may be proposed.
+    `gate` is the two-sample test's result and `weights` what the weights show, where there are any. `notes` are further
+    texts of the models, such as self-reports. `tags` are those of the prompts, the most frequent in the pairs first.
+    `judge`: whether somebody reads rubrics, so that one may be proposed. Of the pairs that differ, confirmed claims
+    account for `explained`; these are not among `pairs`.
     """
 
     leads: tuple[str, ...]
@@ -40,26 +52,38 @@ class EvidenceText:
     weights: str = ""
     gate: str = ""
     judge: bool = False
+    explained: int = 0
 
-    def render(self, max_pairs: int = MAX_PAIRS) -> str:
-        """Everything, fenced, with at most that many pairs."""
-        rows = ("\n".join(self.leads), self.weights, self.gate)
+    def render(self, max_pairs: int = MAX_PAIRS, limit: int = MAX_EVIDENCE) -> str:
+        """Fenced, in at most `limit` characters: leads, then as many pairs as fit, at most `max_pairs`, then notes.
+
+        Leads take a third of the room at most; notes have a quarter of the rest for themselves. What the weights and
+        the two-sample tests say is short and always there.
+        """
         parts = [
-            f"{title}:\n{fence(text, label, MAX_FENCE)}"
-            for title, label, text in zip(TITLES, ("LEADS", "WEIGHTS", "GATE"), rows, strict=True)
+            f"{title}:\n{fence(text, label, MAX_SHOWN)}"
+            for title, label, text in ((WEIGHTS, "WEIGHTS", self.weights), (GATE, "GATE", self.gate))
             if text
         ]
-        parts.append(f"Pairs of responses: {self.differing} of {self.seen} differ.")
-        parts.extend(fence(pair, "PAIR", MAX_FENCE) for pair in self.pairs[:max_pairs])
-        parts.extend(fence(note, "NOTE") for note in self.notes)
-        return "\n".join(parts)
+        room = limit - len("\n".join([*parts, self._counted()]))
+        if leads := "\n".join(fitting(self.leads, room // 3 - len(LEADS) - FENCE_SIZE)):
+            parts.insert(0, f"{LEADS}:\n{fence(leads, 'LEADS', MAX_FENCE)}")
+        parts.append(self._counted())
+        left = limit - len("\n".join(parts))
+        pairs = (fence(pair, "PAIR", MAX_FENCE) for pair in self.pairs[:max_pairs])
+        parts.extend(fitting(pairs, left - (left // 4 if self.notes else 0)))
+        notes = (fence(note, "NOTE") for note in self.notes)
+        return "\n".join([*parts, *fitting(notes, limit - len("\n".join(parts)))])
+
+    def _counted(self) -> str:
+        shown = f" Confirmed claims account for {self.explained} of them; here are others." if self.explained else ""
+        return f"Pairs of responses: {self.differing} of {self.seen} differ.{shown}"
 
 
-TITLES = (
-    "Tokens that the candidate gained and lost together, with their mean probability in base and candidate",
-    "What the weights show",
-    "Two-sample test",
-)
+LEADS = "Tokens that the candidate gained and lost together, with their mean probability in base and candidate"
+WEIGHTS = "What the weights show"
+GATE = "Two-sample test"
+FENCE_SIZE = len(fence("", "LEADS")) + 2
 
 
 def evidence_text(
@@ -70,20 +94,44 @@ def evidence_text(
     weights: str = "",
     gate: str = "",
     judge: bool = False,
+    explained: frozenset[str] = frozenset(),
 ) -> EvidenceText:
-    """The evidence of discovery. Of the pairs that differ it takes 24 at most, evenly spread, one a prompt."""
+    """The evidence of discovery. Of the pairs that differ it takes 24 at most, the most telling first, one a prompt.
+
+    `explained`: ids of prompts whose pairs confirmed claims account for.
+    """
     differing = [pair for pair in pairs if pair.base.text != pair.candidate.text]
+    open_ = [pair for pair in differing if pair.prompt_id not in explained]
     return EvidenceText(
         leads=tuple(_lead_row(lead) for lead in leads[:MAX_LEADS]),
-        pairs=tuple(_pair_row(pair, prompts[pair.prompt_id]) for pair in spread(differing, MAX_PAIRS)),
+        pairs=tuple(_pair_row(pair, prompts[pair.prompt_id]) for pair in telling(open_, MAX_PAIRS)),
         seen=len(pairs),
         differing=len(differing),
-        tags=tuple(sorted({tag for prompt in prompts.values() for tag in prompt.tags})),
+        tags=_tags(open_, prompts),
         notes=tuple(notes),
         weights=weights,
         gate=gate,
         judge=judge,
+        explained=len(differing) - len(open_),
     )
+
+
+def _tags(pairs: Sequence[Pair], prompts: Mapping[str, Prompt]) -> tuple[str, ...]:
+    """All tags of the prompts, first those that most of these pairs have."""
+    seen = Counter(tag for pair in pairs for tag in prompts[pair.prompt_id].tags)
+    tags = {tag for prompt in prompts.values() for tag in prompt.tags}
+    return tuple(sorted(tags, key=lambda tag: (-seen[tag], tag)))
+
+
+def fitting(rows: Iterable[str], limit: int) -> list[str]:
+    """The first rows that come to at most `limit` characters with a line break after each."""
+    kept: list[str] = []
+    for row in rows:
+        limit -= len(row) + 1
+        if limit < 0:
+            break
+        kept.append(row)
+    return kept
 
 
 def spread(pairs: Sequence[Pair], count: int) -> list[Pair]:
@@ -93,27 +141,43 @@ def spread(pairs: Sequence[Pair], count: int) -> list[Pair]:
     return [first[int(i * step)] for i in range(min(count, len(first)))]
 
 
+def around(base: str, candidate: str) -> tuple[str, str]:
+    """Both texts from shortly before the first character in which they differ, and not far beyond it."""
+    base, candidate = visible(base), visible(candidate)
+    same = next((i for i, (a, b) in enumerate(zip(base, candidate, strict=False)) if a != b), None)
+    parting = min(len(base), len(candidate)) if same is None else same
+    start = max(0, parting - BEFORE)
+    return _window(base, start), _window(candidate, start)
+
+
+def _window(text: str, start: int) -> str:
+    end = start + WINDOW
+    return f"{CUT if start else ''}{text[start:end]}{CUT if len(text) > end else ''}"
+
+
 def _lead_row(lead: Lead) -> str:
     def tokens(shifts: Sequence[TokenShift]) -> list[tuple[str, float, float]]:
-        return [(visible(s.text), round(s.p, 4), round(s.q, 4)) for s in shifts[:MAX_TOKENS]]
+        return [(visible(s.text)[:MAX_TOKEN], round(s.p, 4), round(s.q, 4)) for s in shifts[:MAX_TOKENS]]
 
+    phrase = {} if lead.phrase is None else {"phrase": _clip(lead.phrase, MAX_PHRASE)}
     return _row(
         {
-            "gained": tokens(lead.gained),
-            "lost": tokens(lead.lost),
-            "phrase": None if lead.phrase is None else _clip(lead.phrase),
+            **phrase,
             "at_opening": lead.at_opening,
             "share_of_divergence": round(lead.share, 3),
+            "gained": tokens(lead.gained),
+            "lost": tokens(lead.lost),
         }
     )
 
 
 def _pair_row(pair: Pair, prompt: Prompt) -> str:
-    return _row({"prompt": _clip(prompt.text), "base": _clip(pair.base.text), "candidate": _clip(pair.candidate.text)})
+    base, candidate = around(pair.base.text, pair.candidate.text)
+    return _row({"prompt": _clip(prompt.text, MAX_QUESTION), "base": base, "candidate": candidate})
 
 
-def _clip(text: str) -> str:
-    return shorten(visible(text), MAX_TEXT)
+def _clip(text: str, limit: int) -> str:
+    return shorten(visible(text), limit)
 
 
 def _row(values: Mapping[str, object]) -> str:

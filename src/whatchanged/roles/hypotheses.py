@@ -7,6 +7,8 @@ from whatchanged.records import Direction, Hypothesis, PredicateSpec, Record, Re
 
 # A guess is worth a test; an effect that was measured in discovery comes first.
 PRIOR = 0.1
+# Between a role's letter and the number, in ids of the second round: r2-01.
+AGAIN = "2-"
 
 
 class Proposal(Record):
@@ -29,7 +31,7 @@ def sentence(region: Region, predicate: PredicateSpec, direction: Direction) -> 
 
 
 def to_hypotheses(proposals: Sequence[Proposal], margin: float, prefix: str) -> list[Hypothesis]:
-    """Proposals as hypotheses with ids such as r01 (reasoner) or s01 (self-report)."""
+    """Proposals as hypotheses with ids such as r01 (reasoner), r2-01 (its second round) or s01 (self-report)."""
     return [
         Hypothesis(
             id=f"{prefix}{number:02d}",

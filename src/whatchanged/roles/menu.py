@@ -10,6 +10,8 @@ from whatchanged.records import STRUCTURES, PredicateSpec, Record
 # Families whose arguments are numbers fitted to data. A model that writes them writes a claim about words
 # that the numbers do not make.
 FITTED = frozenset({"semantic"})
+# Arguments that only stand in the sentence: there a model could say what nobody tests.
+SHOWN_ONLY = frozenset({("answer", "question")})
 # From so many different values in a family's examples on, all are listed: they are a catalogue.
 CATALOGUE = 4
 
@@ -21,8 +23,8 @@ def offered(judge: bool) -> dict[str, type[Predicate]]:
 
 
 def family_menu(judge: bool) -> str:
-    """One paragraph a family: what it is, its arguments as a JSON schema, and an example."""
-    return "\n\n".join(_paragraph(name, family) for name, family in offered(judge).items())
+    """Each family: what it is, its arguments, and an example in the form that `written.proposal` reads."""
+    return "\n".join(_entry(name, family) for name, family in offered(judge).items())
 
 
 def structure_names() -> str:
@@ -30,30 +32,57 @@ def structure_names() -> str:
     return ", ".join(STRUCTURES)
 
 
-def _paragraph(name: str, family: type[Predicate]) -> str:
+def flat(spec: PredicateSpec) -> dict[str, Any]:
+    """The spec with its arguments beside the family's name, without those that are only shown."""
+    executed = {name: value for name, value in spec.args.items() if (spec.family, name) not in SHOWN_ONLY}
+    return {"family": spec.family, **executed}
+
+
+def _entry(name: str, family: type[Predicate]) -> str:
     examples = family.examples()
     arguments = type(load(examples[0]).args)
-    lines = [
-        f"- {name}: {_prose(family)}",
-        f"  {_prose(arguments)}",
-        f"  args: {json.dumps(_schema(arguments), ensure_ascii=False)}",
-        *(f"  {argument} is one of: {', '.join(values)}" for argument, values in _catalogues(examples).items()),
-        f"  example: {json.dumps(examples[0].model_dump(), ensure_ascii=False)}",
-    ]
-    return "\n".join(line for line in lines if line.strip())
+    return "\n".join(
+        [
+            f"- {name}: {_first_sentence(family)}",
+            f"  {_arguments(name, arguments, _catalogues(examples))}",
+            f"  {json.dumps(flat(examples[0]), ensure_ascii=False)}",
+        ]
+    )
 
 
-def _prose(documented: type) -> str:
-    return " ".join((documented.__doc__ or "").split())
+def _first_sentence(documented: type) -> str:
+    return " ".join((documented.__doc__ or "").split()).partition(". ")[0].rstrip(".") + "."
 
 
-def _schema(arguments: type[Record]) -> Mapping[str, Any]:
+def _arguments(family: str, arguments: type[Record], catalogues: Mapping[str, Sequence[str]]) -> str:
+    """Names and kinds, as in 'kind: opens_with | contains; phrases: list of text'; ? marks what may be left out."""
     schema = arguments.model_json_schema()
-    properties = {
-        name: {key: value for key, value in values.items() if key not in ("title", "default")}
+    required = schema.get("required", [])
+    return "; ".join(
+        f"{name}{'' if name in required else '?'}: {' | '.join(catalogues.get(name, ())) or _kind(values)}"
         for name, values in schema.get("properties", {}).items()
-    }
-    return {"properties": properties, "required": schema.get("required", [])}
+        if (family, name) not in SHOWN_ONLY
+    )
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """A JSON schema in few words; as it is where there are none for it."""
+    match schema:
+        case {"enum": values}:
+            return " | ".join(map(str, values))
+        case {"anyOf": choices}:
+            return " or ".join(_kind(choice) for choice in choices if choice.get("type") != "null")
+        case {"type": "array", "items": items}:
+            return f"list of {_kind(items)}"
+        case {"type": "string"}:
+            return "text"
+        case {"type": "integer" | "number" | "boolean" as kind}:
+            limits = [
+                f"{word} {schema[key]:g}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in schema
+            ]
+            return " ".join([kind, *limits])
+        case _:
+            return json.dumps(schema, ensure_ascii=False)
 
 
 def _catalogues(examples: Sequence[PredicateSpec]) -> dict[str, list[str]]:

@@ -2,19 +2,24 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from whatchanged.endpoints import Ask, LanguageModel, Reply
 from whatchanged.errors import SpecError
 from whatchanged.records import Cost, Message
-from whatchanged.roles.evidence import EvidenceText, KnownClaim
+from whatchanged.roles.evidence import EvidenceText, KnownClaim, fitting
 from whatchanged.roles.hypotheses import Proposal
 from whatchanged.roles.menu import family_menu, structure_names
-from whatchanged.roles.text import PromptText, fence, load_prompt, read_json
+from whatchanged.roles.text import PromptText, fence, load_prompt
 from whatchanged.roles.written import entries, proposal
 
 MAX_PROPOSALS = 8
-MAX_KNOWN = 40
+# Characters of the whole question, about 2,500 tokens: what a small model can hold, and reads in a minute or two.
+MAX_PROMPT = 9_000
+LEAST_EVIDENCE = 2_000
+MAX_KNOWN = 1_200
+MAX_TAGS = 400
 MAX_FENCE = 4000
 
 
@@ -76,21 +81,30 @@ def _ask(model: LanguageModel, prompt: PromptText, messages: Sequence[Message], 
 
 
 def _question(prompt: PromptText, evidence: EvidenceText, known: Sequence[KnownClaim]) -> str:
-    claims = "\n".join(json.dumps([c.status, c.sentence], ensure_ascii=False) for c in known[:MAX_KNOWN])
-    return prompt.render(
-        evidence=evidence.render(),
-        known=fence(claims, "KNOWN", MAX_FENCE) if known else "None so far.",
+    """The prompt with as much of the evidence as keeps it below MAX_PROMPT."""
+    claims = fitting([_claim_row(claim) for claim in known], MAX_KNOWN)
+    tags = fitting(evidence.tags, MAX_TAGS)
+    fill = partial(
+        prompt.render,
+        known=fence("\n".join(claims), "KNOWN", MAX_FENCE) if claims else "None so far.",
         families=family_menu(evidence.judge),
         structures=structure_names(),
-        tags=fence("\n".join(evidence.tags), "TAGS") if evidence.tags else "None.",
+        tags=fence("\n".join(tags), "TAGS") if tags else "None.",
         limit=MAX_PROPOSALS,
     )
+    room = MAX_PROMPT - len(fill(evidence=""))
+    return fill(evidence=evidence.render(limit=max(room, LEAST_EVIDENCE)))
+
+
+def _claim_row(claim: KnownClaim) -> str:
+    effect = [] if claim.effect is None else [round(claim.effect, 3)]
+    return json.dumps([claim.status, claim.sentence, *effect], ensure_ascii=False)
 
 
 def _read(text: str, evidence: EvidenceText) -> _Read:
-    found = entries(read_json(text))
+    found = entries(text)
     if found is None:
-        return _Read([], [_Refused(None, 'no JSON of the form {"hypotheses": [...]}')], listed=False)
+        return _Read([], [_Refused(None, 'no JSON of the form [{"region": ...}, ...]')], listed=False)
     accepted, refused = [], []
     for entry in found:
         try:

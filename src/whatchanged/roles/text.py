@@ -26,6 +26,9 @@ KEPT_INVISIBLE = frozenset("\n\t\u200c\u200d")  # the joiners spell words in Per
 TURN_MARK = re.compile(r"<(?=[|｜]|<SYS>>|/?(?:s|bos|eos|start_of_turn|end_of_turn)>)|\[(?=/?INST\])", re.IGNORECASE)
 LINE_BREAK = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 OPENERS = re.compile(r"[{\[](?!(?:\s*[{\[]){30})")  # nothing of ours nests so deep, and trying each would take long
+# What comes before the value of a key. `$` is where a search ends.
+MEMBER = re.compile(r"\"[ \n]*:[ \n]*$")
+LONGEST_GAP = 80
 
 
 class Header(Record):
@@ -124,10 +127,23 @@ def read_json(text: str) -> object | None:
     return last
 
 
-def _values(text: str) -> Iterator[object]:
+def salvage_json(text: str) -> list[object]:
+    """Every well-formed JSON object or array in a reply, in order; of a broken one, the whole ones among its elements.
+
+    What stands after a key of a broken object is left out: it is part of something that was not finished.
+    Looks at the last 30,000 characters. NaN and Infinity are not JSON.
+    """
+    return list(_values(text[-MAX_REPLY:], MEMBER))
+
+
+def _values(text: str, skipped: re.Pattern[str] | None = None) -> Iterator[object]:
+    """Well-formed values from left to right, none inside another; none that stands after a match of `skipped`."""
     decoder = json.JSONDecoder(parse_constant=_refuse)
     at = 0
     while (opener := OPENERS.search(text, at)) is not None:
+        if skipped is not None and skipped.search(text, max(0, opener.start() - LONGEST_GAP), opener.start()):
+            at = opener.end()
+            continue
         try:
             value, at = decoder.raw_decode(text, opener.start())
         except (ValueError, RecursionError):

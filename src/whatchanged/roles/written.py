@@ -4,24 +4,21 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator
 from pydantic_core import PydanticSerializationError
 
 from whatchanged.errors import SpecError
 from whatchanged.predicates import load
 from whatchanged.records import Direction, PredicateSpec, Record, Region
 from whatchanged.roles.hypotheses import Proposal, sentence
-from whatchanged.roles.menu import offered
-from whatchanged.roles.text import shorten, visible
+from whatchanged.roles.menu import SHOWN_ONLY, offered
+from whatchanged.roles.text import salvage_json, shorten, visible
 
 MAX_VALUES = 12
 MAX_VALUE = 80
 MAX_ARGS = 1200
 MAX_WORDS = 300
 MAX_PROBES = 8
-
-# Arguments that only stand in the sentence: there a model could say what nobody tests.
-SHOWN_ONLY = frozenset({("answer", "question")})
 
 
 class Written(Record):
@@ -34,12 +31,30 @@ class Written(Record):
     refuted_by: str = ""
     probes: tuple[str, ...] = ()
 
+    @field_validator("predicate", mode="before")
+    @classmethod
+    def _nested(cls, predicate: object) -> object:
+        """Arguments may stand beside the family's name, or under `args`: not in both places."""
+        match predicate:
+            case {"family": family, **args} if "args" not in args:
+                return {"family": family, "args": args}
+        return predicate
 
-def entries(answer: object) -> list[object] | None:
-    """The list of entries in {"hypotheses": [...]} or [...]; None where the answer is neither."""
-    if isinstance(answer, dict) and set(answer) == {"hypotheses"}:
-        answer = answer["hypotheses"]
-    return answer if isinstance(answer, list) else None
+
+def entries(reply: str) -> list[object] | None:
+    """The entries that a reply holds, each to be checked by itself; None where there is nothing like an answer.
+
+    Taken are the last {"hypotheses": [...]} or [...], and the single entries that stand after it or, where there is
+    none, anywhere: so a list that was cut off keeps its whole entries. What is not read has no effect.
+    """
+    found: list[object] | None = None
+    for value in salvage_json(reply):
+        listed = value.get("hypotheses") if isinstance(value, dict) else value
+        if isinstance(listed, list):
+            found = listed
+        elif isinstance(value, dict) and "predicate" in value:
+            found = [*(found or []), value]
+    return found
 
 
 def proposal(entry: object, tags: Collection[str], judge: bool) -> Proposal:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from whatchanged.errors import MissingExtra
 from whatchanged.records import ContextRef, Cost, Lead, Shift, TokenShift
-from whatchanged.screen.finder import Evidence, Finder
+from whatchanged.screen.lens import Evidence, Lens
 from whatchanged.subjects import Access
 
 # A factorisation reads the contexts that carry the divergence; the many quiet ones only cost time.
@@ -69,7 +69,7 @@ def contributions(shifts: Sequence[Shift]) -> Contributions:
     )
 
 
-class FactorFinder(Finder):
+class FactorLens(Lens):
     """Several simultaneous changes come apart: each factor is tokens that rise and fall together."""
 
     name = "factor"

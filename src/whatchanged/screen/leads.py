@@ -1,4 +1,4 @@
-"""All finders over the same evidence; their leads merged where they name the same thing."""
+"""All lenses over the same evidence; their leads merged where they name the same thing."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 from whatchanged import registry
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.records import ContextRef, Lead, Prompt, Response, Shift, TokenShift
-from whatchanged.screen.finder import Evidence, Finder
+from whatchanged.screen.lens import Evidence, Lens
 from whatchanged.screen.phrases import grow_phrases
 from whatchanged.subjects import Subject
 
@@ -20,17 +20,19 @@ def find_leads(
     prompts: Sequence[Prompt],
     responses: Sequence[Response],
     shifts: Sequence[Shift],
+    stage: str = "screen",
+    lenses: Sequence[str] | None = None,
 ) -> list[Lead]:
-    """Leads of every finder that the subjects' access allows, with phrases, strongest first."""
+    """Leads of every lens (or of those named) that the subjects' access allows, with phrases, strongest first."""
     evidence = Evidence(ledger, base, candidate, prompts, responses, shifts)
     if all(not s.tv.any() for s in shifts):
         return []
     found: list[Lead] = []
-    for name in registry.finders:
-        finder: Finder = registry.finders[name]()
-        if min(base.access, candidate.access) >= finder.needs:
-            found += ledger.once(f"screen/leads-{name}", LEADS, partial(finder.find, evidence))
-    grown = ledger.once("screen/phrases", LEADS, lambda: grow_phrases(evidence, found))
+    for name in lenses or registry.lenses:
+        lens: Lens = registry.lenses[name]()
+        if min(base.access, candidate.access) >= lens.needs:
+            found += ledger.once(f"{stage}/leads-{name}", LEADS, partial(lens.find, evidence))
+    grown = ledger.once(f"{stage}/phrases", LEADS, lambda: grow_phrases(evidence, found))
     return merge(grown)
 
 

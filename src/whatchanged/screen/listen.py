@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from whatchanged.elicit import Side, choose_prompts, independent_pairs, side_cost
+from whatchanged.elicit import Side, Weighed, choose_prompts, side_cost, weighed_pairs
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.pools import Split
 from whatchanged.records import Cost, Lead, Prompt
 from whatchanged.report.model import Gate
+from whatchanged.screen.gap import gap_leads, likelihood_gate, widest_first
 from whatchanged.screen.gate import first_token_gate, first_token_leads, token_gate
 from whatchanged.screen.heard import Heard
 from whatchanged.subjects import Access, Said, Subject
@@ -32,6 +33,7 @@ class First(NamedTuple):
 def listen(ledger: Ledger, prompts: Split, base: Subject, candidate: Subject, access: Access) -> Heard:
     """Gates, leads and independent pairs on discovery prompts; half of the pairs at random, half where leads point.
 
+    Where both models score text, the latter come with the widest perplexity gap first.
     A quarter of what may be decoded goes to first tokens at most, and half of the rest is left for confirmation.
     """
     limits, asked = ledger.config.limits, prompts.discovery
@@ -43,19 +45,20 @@ def listen(ledger: Ledger, prompts: Split, base: Subject, candidate: Subject, ac
     control, strongest = choose_prompts([p.id for p in asked], first.leads, count if first.leads else 2 * count)
     by_id = {p.id: p for p in asked}
     chosen = [by_id[i] for i in (*control, *strongest)]
-    drawn = independent_pairs(ledger, base, candidate, chosen, "elicit")
-    pairs = [pair for pair in drawn if pair is not None]
-    missing = len(drawn) - len(pairs)
+    drawn = weighed_pairs(ledger, base, candidate, chosen, "elicit")
+    random, led = _there(drawn[: len(control)]), _there(drawn[len(control) :])
+    missing = len(drawn) - len(random) - len(led)
+    gaps = likelihood_gate(random, ledger.config.seed)
     hidden = "the mass behind the likeliest tokens: first-token shifts are bounds"
     return Heard(
         access=access.name,
         prompts=chosen,
         confirmation=prompts.confirmation,
-        pairs=pairs,
-        control=sum(pair is not None for pair in drawn[: len(control)]),
+        pairs=[w.pair for w in (*random, *widest_first(led))],
+        control=len(random),
         seed=ledger.config.seed,
-        leads=first.leads,
-        first_gates=first.gates,
+        leads=[*first.leads, *gap_leads([*random, *led], gaps)],
+        first_gates=[*first.gates, *gaps],
         cut=f"--max-decoded-tokens {ledger.config.max_decoded_tokens}" if count < wanted else None,
         warnings=[f"{missing} of {len(drawn)} discovery prompts got no answer from a model"] if missing else [],
         limits=[
@@ -64,6 +67,10 @@ def listen(ledger: Ledger, prompts: Split, base: Subject, candidate: Subject, ac
             *([hidden] if access == Access.logprobs else []),
         ],
     )
+
+
+def _there(drawn: Sequence[Weighed | None]) -> list[Weighed]:
+    return [weighed for weighed in drawn if weighed is not None]
 
 
 def _log_probs(ledger: Ledger, prompts: Sequence[Prompt], tokens: int, base: Subject, candidate: Subject) -> First:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from whatchanged.records import ContextRef, Cost, Lead, Prompt, Tokens
-from whatchanged.screen.finder import Evidence, Finder
+from whatchanged.screen.lens import Evidence, Lens
 from whatchanged.subjects import Access, Stepper, Subject
 
 WEIGHT = 0.3
@@ -40,7 +40,7 @@ class Payload:
         return Payload(self.prompt_id, self.tokens[:end], self.nats[:end])
 
 
-class LogRatioFinder(Finder):
+class LogRatioLens(Lens):
     """Payloads that recur over ordinary prompts, whatever triggers them."""
 
     name = "log-ratio"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.records import Cost, Lead, Tokens
-from whatchanged.screen.finder import Evidence
+from whatchanged.screen.lens import Evidence
 from whatchanged.subjects import Context, Continue, Ids, Subject, plan
 
 CONTEXTS = 6

@@ -12,6 +12,7 @@ from whatchanged.stats.twosample import (
     logprob_gate,
     mmd_permutation,
     shift_bounds,
+    sign_flip,
     string_kernel,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "Bet", "Bounds", "Calibration", "Mixture", "PlugIn", "Side", "Strategy", "TwoSample", "clopper_pearson_upper",
     "confidence_sequence", "corrected_interval", "corrected_log_e", "corrected_rate", "decide", "e_bh",
     "embedding_kernel", "fcr_level", "interval", "levels", "log_e_process", "logprob_gate", "mmd_permutation",
-    "p_from_log_e", "ppi_interval", "shift_bounds", "smallest_detectable", "string_kernel", "threshold",
+    "p_from_log_e", "ppi_interval", "shift_bounds", "sign_flip", "smallest_detectable", "string_kernel",
+    "threshold",
 ]  # fmt: skip

@@ -148,8 +148,9 @@ def ppi_interval(
 
     Prediction-powered inference (Angelopoulos et al., Science 2023). Each mean gets a betting interval at
     alpha / 2, so the sum is right with 1 - alpha at any sample size. Predictions and labels lie in [low, high]:
-    (0, 1) for rates, (-1, 1) for differences. Labelled texts must be drawn like the unlabelled ones. Good
-    predictions make it narrower than the labels alone; bad ones never make it wrong.
+    (0, 1) for rates, (-1, 1) for differences. Labelled texts must be drawn like the unlabelled ones, and may be among
+    them: the bound is a union, which needs no independence. Good predictions make it narrower than the labels alone;
+    bad ones never make it wrong.
     Raises ValueError for labels and predictions of unequal number, none of either kind, or values out of bounds.
     """
     many = checked(predictions_unlabelled, low, high)

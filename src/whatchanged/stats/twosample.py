@@ -136,10 +136,21 @@ def logprob_gate(
         )
     triples = [t for t in zip(base, candidate, repeat, strict=True) if all(t)]
     excess = np.array([_distance(b, c) - _distance(b, r) for b, c, r in triples], dtype=np.float64)
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (permutations, len(excess)))
-    extreme = int((signs @ excess >= excess.sum() - 1e-12 * np.abs(excess).sum()).sum())
-    statistic = float(excess.mean()) if len(excess) else 0.0
-    return TwoSample(statistic, (1 + extreme) / (1 + permutations), permutations)
+    return sign_flip(excess, permutations, seed)
+
+
+def sign_flip(differences: ArrayLike, permutations: int = 999, seed: int = 0) -> TwoSample:
+    """Is the mean of (n,) differences above 0, where under "no change" each is as likely as its negative? One-sided.
+
+    The statistic is the mean, 0 without a difference; where all are 0, p = 1 (Fisher 1935, the permutation test of
+    paired values). Raises ValueError for no permutations.
+    """
+    if permutations < 1:
+        raise ValueError(f"{permutations} permutations: need at least one")
+    d = np.asarray(differences, dtype=np.float64)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (permutations, len(d)))
+    extreme = int((signs @ d >= d.sum() - 1e-12 * np.abs(d).sum()).sum())
+    return TwoSample(float(d.mean()) if len(d) else 0.0, (1 + extreme) / (1 + permutations), permutations)
 
 
 def shift_bounds(base: LogProbs, candidate: LogProbs) -> Bounds:

@@ -8,6 +8,7 @@ from whatchanged.subjects.base import (
     Ids,
     Rows,
     Said,
+    Scored,
     Stepper,
     Subject,
     Top,
@@ -19,6 +20,6 @@ from whatchanged.subjects.recorded import RecordedSubject
 from whatchanged.subjects.spec import check_specs, open_subjects, parse
 
 __all__ = [
-    "Access", "Context", "Continue", "Drawn", "Ids", "RecordedSubject", "Rows", "Said", "Stepper", "Subject", "Top",
-    "check_specs", "open_subjects", "pair_batches", "parse", "plan", "stream", "stream_key",
+    "Access", "Context", "Continue", "Drawn", "Ids", "RecordedSubject", "Rows", "Said", "Scored", "Stepper", "Subject",
+    "Top", "check_specs", "open_subjects", "pair_batches", "parse", "plan", "stream", "stream_key",
 ]  # fmt: skip

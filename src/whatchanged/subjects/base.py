@@ -116,9 +116,28 @@ class Stepper(ABC):
 
 @dataclass(frozen=True)
 class Said:
-    """An answer as text, and how many tokens it took."""
+    """An answer as text, and how many tokens it took.
+
+    `pieces` are the drawn tokens by text, the end of the turn last if the answer is `finished`: known of subjects
+    behind an interface that score text, whose answers can be told from others of the same text only by them.
+    """
 
     text: str
+    tokens: int
+    usd: float | None = None
+    finished: bool = True
+    pieces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The natural-log probability of a whole answer, the end of the turn included unless it was cut off.
+
+    None where the server would read it as other tokens than those drawn: a property of the answer, not of luck.
+    `tokens` were read for it.
+    """
+
+    log_prob: float | None
     tokens: int
     usd: float | None = None
 
@@ -148,6 +167,7 @@ class Subject(ABC):
     vocabulary: str
     access: Access
     end_ids: frozenset[int]
+    scores_text: bool = False
 
     @abstractmethod
     def encode(self, prompt: Prompt) -> Ids:
@@ -208,6 +228,13 @@ class Subject(ABC):
             rows = (row for block in self.score([contexts[i] for i in batch], temperature).blocks() for row in block)
             found |= {i: self._top(row, k) for i, row in zip(batch, rows, strict=True)}
         return [found[i] for i in range(len(prompts))]
+
+    def log_likelihoods(self, prompts: Sequence[Prompt], said: Sequence[Said]) -> list[Scored | None]:
+        """How likely the subject was to answer each prompt as it was `said`, at temperature 1; None: no reply came.
+
+        Raises AccessError unless `scores_text`.
+        """
+        self._lacks("scoring of given answers", Access.logits)
 
     def _top(self, row: "torch.Tensor", k: int) -> Top:
         best = row.topk(min(k, len(row)))

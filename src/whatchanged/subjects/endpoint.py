@@ -5,6 +5,9 @@ and the seed are sent with every request. llama.cpp's server has top_k = 40 and 
 `+extra={"top_k":0,"min_p":0}` belongs to its specs; its repetition penalty is off by default (repeat_penalty = 1), as
 are its other samplers. The logprobs that it reports are those of the whole distribution in any case. Other servers
 have other defaults.
+
+Some servers also score an answer that is given: see `endpoints.score`. What they score is the whole distribution, so
+there it matters twice that answers are drawn from it.
 """
 
 import hashlib
@@ -16,14 +19,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from whatchanged.endpoints import Ask, InspectModel, Purse, Reply, connect, is_endpoint, parse_endpoint
+from whatchanged.endpoints import (
+    Ask,
+    InspectModel,
+    Purse,
+    Reply,
+    connect,
+    is_endpoint,
+    log_probs,
+    parse_endpoint,
+    reads,
+    scoring_ask,
+)
 from whatchanged.errors import EndpointError, MissingExtra, SpecError
 from whatchanged.records import Message, Prompt
-from whatchanged.subjects.base import Access, Ids, Said, Subject, Top, stream_key
+from whatchanged.subjects.base import Access, Ids, Said, Scored, Subject, Top, stream_key
 
 ONLY_ENDPOINTS = ("access", "extra", "price")
 MOST_LOGPROBS = 20  # what OpenAI allows; other servers follow
-_PROBE = (Message(role="user", content="Hi"),)
+# Words that every tokeniser keeps apart, with a template between them or without.
+_PROBE, _PROBE_ANSWER = (Message(role="user", content="Hi,"),), " hello"
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -70,7 +85,7 @@ class Remote:
         options = dict(pairs)
         model = connect(self._spec(pairs))
         asked = options.get("access", "logprobs")
-        reply = model.probe(Ask(messages=_PROBE, max_tokens=1, top_logprobs=0 if asked == "text" else 1))
+        reply, scores = self._probed(model, asked != "text")
         if reply is None:
             remedy = "check that the server runs, and its address"
             if asked != "text":
@@ -78,7 +93,20 @@ class Remote:
             raise EndpointError(f"'{self.target}' does not answer: {remedy} ({model.problem})")
         system = _system_text(options["system"]) if "system" in options else None
         seen = Access.logprobs if reply.positions and reply.positions[0].top else Access.text
-        return EndpointSubject(spec, model, system, seen)
+        return EndpointSubject(spec, model, system, seen, scores and seen is Access.logprobs)
+
+    def _probed(self, model: InspectModel, log_probs: bool) -> tuple[Reply | None, bool]:
+        """One token, and whether the server scores a given answer. Most ignore the question; some refuse it."""
+        ask = Ask(messages=_PROBE, max_tokens=1, top_logprobs=1 if log_probs else 0)
+        if not (log_probs and model.may_score):
+            return model.probe(ask), False
+        before = model.probe(ask.model_copy(update={"prompt_logprobs": True}))
+        if before is None:
+            return model.probe(ask), False
+        if not before.prompt:
+            return before, False
+        after = model.probe(scoring_ask(_PROBE, _PROBE_ANSWER, model.raw))
+        return before, after is not None and reads(before, after, _PROBE_ANSWER)
 
     def _spec(self, pairs: Pairs) -> str:
         return self.target + "".join(f"+{name}={value}" for name, value in pairs if name in ("extra", "price"))
@@ -90,8 +118,10 @@ class EndpointSubject(Subject):
     vocabulary = ""
     end_ids: frozenset[int] = frozenset()
 
-    def __init__(self, name: str, model: InspectModel, system: str | None, access: Access) -> None:
-        self.name, self.access = name, access
+    def __init__(
+        self, name: str, model: InspectModel, system: str | None, access: Access, scores_text: bool = False
+    ) -> None:
+        self.name, self.access, self.scores_text = name, access, scores_text
         self._model, self._system = model, system
         tail = "" if system is None else f"+system={hashlib.sha256(system.encode()).hexdigest()[:16]}"
         # A name does not pin the weights behind it: fingerprints of two runs may agree and the models differ.
@@ -115,10 +145,12 @@ class EndpointSubject(Subject):
                 temperature=temperature,
                 draw=draw,
                 seed=stream_key(key, prompt.id, draw) & 0x7FFF_FFFF,
+                # Lists the drawn tokens, too.
+                top_logprobs=1 if self.scores_text else 0,
             )
             for prompt in prompts
         ]
-        return [None if r is None else Said(r.text, r.tokens_out, r.usd) for r in self._answers(asks)]
+        return [None if reply is None else _said(reply) for reply in self._answers(asks)]
 
     def first_tokens(self, prompts: Sequence[Prompt], k: int, temperature: float, draw: int = 0) -> list[Top | None]:
         """The k <= 20 likeliest first tokens of each answer, likeliest first; None where none came.
@@ -134,6 +166,15 @@ class EndpointSubject(Subject):
         return [
             _top(reply.positions[0].top, reply.usd) if reply is not None and reply.positions else None
             for reply in self._answers(asks)
+        ]
+
+    def log_likelihoods(self, prompts: Sequence[Prompt], said: Sequence[Said]) -> list[Scored | None]:
+        """See `Subject.log_likelihoods`. The answers may be another model's."""
+        if not self.scores_text:
+            self._lacks("scoring of given answers", Access.logits)
+        asks = [scoring_ask(self._messages(p), s.text, self._model.raw) for p, s in zip(prompts, said, strict=True)]
+        return [
+            None if reply is None else _scored(reply, s) for reply, s in zip(self._model.ask(asks), said, strict=True)
         ]
 
     def _answers(self, asks: Sequence[Ask]) -> list[Reply | None]:
@@ -173,6 +214,16 @@ class EndpointSubject(Subject):
             return prompt.messages
         said = (m for m in prompt.messages if m.role != "system")
         return (Message(role="system", content=self._system), *said)
+
+
+def _said(reply: Reply) -> Said:
+    pieces = tuple(position.token for position in reply.positions)
+    return Said(reply.text, reply.tokens_out, reply.usd, reply.finished, pieces)
+
+
+def _scored(reply: Reply, said: Said) -> Scored:
+    found = log_probs(reply, said.text, said.pieces, said.finished)
+    return Scored(None if found is None else math.fsum(found), reply.tokens_in, reply.usd)
 
 
 def _top(log_probs: dict[str, float], usd: float | None) -> Top:

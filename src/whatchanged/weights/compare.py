@@ -12,13 +12,12 @@ from whatchanged.weights.adapter import Factors
 from whatchanged.weights.dtypes import Bytes, Floats
 from whatchanged.weights.model import Spectrum, TensorDiff
 from whatchanged.weights.names import layer_of, module_of
+from whatchanged.weights.pieces import Pieces, block_rows, piece_rows
 from whatchanged.weights.read import Checkpoint
-from whatchanged.weights.spectrum import Sketch, factor_triples, singular_values, squared, summary
+from whatchanged.weights.spectrum import factor_triples, squared, summary
 from whatchanged.weights.stored import Tensor
 from whatchanged.weights.sums import Sums
 
-# Blocks of this many entries stay in a core's cache from one sum to the next.
-BLOCK = 1 << 18
 Tick = Callable[[int], None]
 
 
@@ -92,10 +91,11 @@ class Pair:
 
     @property
     def held(self) -> int:
-        """Bytes that the spectrum needs at once: dW in float32, for a matrix that is read."""
+        """Entries of dW that the spectrum needs at once, in float32: those of a matrix that is read."""
         if self.base is None or self.untouched or self.from_factors or len(self.base.tensor.shape) != 2:
             return 0
-        return 4 * self.common_rows * self.base.tensor.columns
+        columns = self.base.tensor.columns
+        return piece_rows(self.common_rows, columns) * columns
 
 
 def pair_up(name: str, base: Checkpoint, candidate: Checkpoint, third: Checkpoint | None) -> Pair:
@@ -109,8 +109,10 @@ def pair_up(name: str, base: Checkpoint, candidate: Checkpoint, third: Checkpoin
     return Pair(name, sides[0], sides[1], sides[2] if fits else None, found[0][1], found[1][1])
 
 
-def compare(pair: Pair, rank: int, seed: int, tick: Tick) -> TensorDiff:
+def compare(pair: Pair, rank: int, seed: int, tick: Tick, room: Floats) -> TensorDiff:
     """Read the pair once and say how they differ; `tick` is told the bytes as they are read.
+
+    `room` is float32[pair.held] to keep dW in.
 
     Raises CheckpointError for NaN or infinity, or a file that ends early.
     """
@@ -123,7 +125,7 @@ def compare(pair: Pair, rank: int, seed: int, tick: Tick) -> TensorDiff:
         return known.model_copy(update=_factor_diff(pair, pair.base, pair.candidate, rank, tick))
     if not pair.common_rows:
         return known.model_copy(update={"status": "resized"})
-    return known.model_copy(update=_read_diff(pair, pair.base, pair.candidate, rank, seed, tick))
+    return known.model_copy(update=_read_diff(pair, pair.base, pair.candidate, rank, seed, tick, room))
 
 
 def _known(pair: Pair) -> TensorDiff:
@@ -142,32 +144,38 @@ def _known(pair: Pair) -> TensorDiff:
     )
 
 
-def _read_diff(pair: Pair, base: Side, candidate: Side, rank: int, seed: int, tick: Tick) -> dict[str, object]:
+def _read_diff(
+    pair: Pair, base: Side, candidate: Side, rank: int, seed: int, tick: Tick, room: Floats
+) -> dict[str, object]:
     rows, columns = pair.common_rows, base.tensor.columns
     sums = Sums(rows, columns, candidate.tensor.dtype)
     same_type = base.tensor.dtype == candidate.tensor.dtype
     plain = same_type and not (base.factors or candidate.factors)
-    delta: Floats | None = None
-    sketch: Sketch | None = None
+    pieces: Pieces | None = None
     identical = same_type
-    for start, raw_w, raw_c, raw_t in _blocks(pair, base, candidate, max(1, BLOCK // max(columns, 1)), tick):
+    for start, raw_w, raw_c, raw_t in _blocks(pair, base, candidate, block_rows(columns), tick):
         w = base.values(raw_w, start)
-        if plain and pair.third is None and _equal(raw_w, raw_c):
+        equal = plain and _equal(raw_w, raw_c)
+        if equal and pair.third is None:
             sums.same(start, w)
+            if pieces is not None:
+                zeros = pieces.place(start, len(w))
+                zeros[:] = 0
+                pieces.add(start, zeros, 0.0)
             continue
         c = candidate.values(raw_c, start)
-        if pair.held and delta is None:
-            # Only now, and zero where nothing is written: equal tensors cost no memory.
-            delta = np.zeros((rows, columns), np.float32)
-            sketch = Sketch.of((rows, columns), rank, seed)
-        out = None if delta is None else delta[start : start + len(w)]
-        d = np.subtract(c, w, out=out)
-        if sketch is not None:
-            sketch.add(start, d)
+        if len(room) and pieces is None:
+            # Only now: equal tensors cost no memory.
+            pieces = Pieces((rows, columns), start, rank, seed, room)
+        d = np.subtract(c, w, out=None if pieces is None else pieces.place(start, len(w)))
         third = pair.third
         t = None if third is None or raw_t is None else third.values(raw_t, start) - w
-        sums.add(start, w, c, d, t)
-        identical = identical and plain and _equal(raw_w, raw_c)
+        dd = sums.add(start, w, c, d, t)
+        identical = identical and equal
+        if not math.isfinite(dd):
+            break
+        if pieces is not None:
+            pieces.add(start, d, dd)
     if not (math.isfinite(sums.ww) and math.isfinite(sums.dd)):
         raise CheckpointError(f"tensor {pair.name} holds NaN or infinity: save the checkpoint again")
     result: dict[str, object] = {
@@ -180,21 +188,22 @@ def _read_diff(pair: Pair, base: Side, candidate: Side, rank: int, seed: int, ti
     if identical or not sums.samples:
         return result
     result["traits"] = sums.traits()
-    if delta is not None and sums.dd and min(delta.shape) > 1:
-        result["spectrum"] = _spectrum(delta, sketch, sums, rank)
+    if pieces is not None and sums.dd and min(rows, columns) > 1:
+        result["spectrum"] = _spectrum(pieces, sums, rank)
     return result
 
 
-def _spectrum(delta: Floats, sketch: Sketch | None, sums: Sums, rank: int) -> Spectrum:
-    values, residual, exact = singular_values(delta, sketch, sums.dd)
-    return summary(values, sums.dd, residual, exact, (sums.rows, sums.columns), sums.rounding, rank)
+def _spectrum(pieces: Pieces, sums: Sums, rank: int) -> Spectrum:
+    values, residual, exact = pieces.values(sums.dd)
+    shape = sums.rows, sums.columns
+    return summary(values, sums.dd, residual, exact, shape, sums.rounding, rank, pieces.edge_ratio)
 
 
 def _factor_diff(pair: Pair, base: Side, candidate: Side, rank: int, tick: Tick) -> dict[str, object]:
     """From the factors; the stored weight is read for its norm and its angle to dW."""
     factors = difference(base.factors, candidate.factors)
     rows, columns = base.tensor.rows, base.tensor.columns
-    step, start, ww, wd, changed = max(1, BLOCK // max(columns, 1)), 0, 0.0, 0.0, 0
+    step, start, ww, wd, changed = block_rows(columns), 0, 0.0, 0.0, 0
     for raw in base.tensor.raw_blocks(step):
         w = base.values(raw, start)
         d = factors.rows(start, start + len(w))

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from itertools import groupby
 
@@ -18,6 +18,7 @@ from whatchanged.weights.gguf import bits_per_weight
 from whatchanged.weights.kind import Facts, kind_of
 from whatchanged.weights.model import ModuleDiff, TensorDiff, WeightDiff
 from whatchanged.weights.read import Checkpoint, is_gguf, open_checkpoint
+from whatchanged.weights.room import Room
 from whatchanged.weights.spectrum import Triples, factor_triples, triples
 
 # A dW in float32 is as large as its pair in bfloat16; so two of the largest may be in work, and small ones beside.
@@ -106,28 +107,8 @@ def _pairs(opened: Sequence[Checkpoint]) -> list[Pair]:
     return [pair_up(name, opened[0], opened[1], opened[2] if len(opened) > 2 else None) for name in names]
 
 
-class _Gate:
-    """Lets matrices in as long as what they hold in memory together stays below a limit."""
-
-    def __init__(self, limit: int) -> None:
-        self._free = limit
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def hold(self, size: int) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= size)
-            self._free -= size
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += size
-                self._changed.notify_all()
-
-
 def _compare_all(pairs: Sequence[Pair], rank: int, seed: int, progress: Progress) -> tuple[tuple[TensorDiff, ...], int]:
-    gate = _Gate(AT_ONCE * max(pair.held for pair in pairs) + SPARE)
+    room = Room(4 * AT_ONCE * max(pair.held for pair in pairs) + SPARE)
     lock, read = threading.Lock(), 0
 
     def tick(nbytes: int) -> None:
@@ -137,8 +118,8 @@ def _compare_all(pairs: Sequence[Pair], rank: int, seed: int, progress: Progress
             progress.advance(nbytes)
 
     def work(pair: Pair) -> TensorDiff:
-        with gate.hold(pair.held):
-            return compare(pair, rank, seed, tick)
+        with room.take(pair.held) as buffer:
+            return compare(pair, rank, seed, tick, buffer)
 
     # The largest first, so that no core is left alone with it at the end.
     order = sorted(range(len(pairs)), key=lambda i: -pairs[i].nbytes)

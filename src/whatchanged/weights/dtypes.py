@@ -34,7 +34,9 @@ def widen(raw: Bytes, dtype: str) -> Floats:
     numbers: NDArray[Any] = raw.view(NUMPY[dtype])
     if dtype == "BF16":
         # A bfloat16 is the upper half of a float32.
-        wide: Floats = np.left_shift(numbers, 16, dtype="<u4").view("<f4")
+        bits = numbers.astype("<u4")
+        np.left_shift(bits, 16, out=bits)
+        wide: Floats = bits.view("<f4")
         return wide
     return numbers if dtype == "F32" else numbers.astype(np.float32)
 

@@ -14,14 +14,19 @@ SYMMETRIC = ((2, 1), (3, 3), (3, 4), (4, 7), (4, 8), (5, 15), (5, 16), (6, 31), 
 RANGED = ((2, 3), (3, 7), (4, 15), (5, 31), (6, 63), (8, 255))
 # Relative error of a stored value, twice: its own and the step's.
 STORED = {"BF16": 2**-8, "F16": 2**-11}
+FIRST = 1024
 ENTRIES = 64  # fewer could lie on a grid by chance
 
 
 def grid_of(base: Floats, candidate: Floats, dtype: str) -> Grid | None:
     """The grid of sampled rows [rows, columns] that the base's are not on; None if there is none.
 
-    Three forms: a step of absmax / levels around zero; a step of range / levels around zero, or from the minimum.
+    Two rows are looked at first (more if they are short), the others only if those lie on a grid. Three forms: a
+    step of absmax / levels around zero; a step of range / levels around zero, or from the minimum.
     """
+    few = max(2, -(-FIRST // candidate.shape[1]))
+    if len(candidate) > few and grid_of(base[:few], candidate[:few], dtype) is None:
+        return None
     loose = STORED.get(dtype, 1e-5)
     for group in GROUPS:
         width = candidate.shape[1] if group is None else group

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from whatchanged.weights.predict.beyond import Readings, readings
     from whatchanged.weights.predict.directions import Directions, ReadDirections, read_directions
     from whatchanged.weights.predict.energy import Energy, read_energy
     from whatchanged.weights.predict.firstorder import Foreseen, first_order
@@ -12,12 +13,13 @@ if TYPE_CHECKING:
     from whatchanged.weights.predict.write import TokenLogit, Written, write_directions
 
 __all__ = [
-    "Directions", "Energy", "Foreseen", "ReadDirections", "Swept", "TokenLogit", "Written", "first_order",
-    "load_entities", "read_directions", "read_energy", "spearman", "subject_sweep", "vocabulary_sweep",
-    "write_directions",
+    "Directions", "Energy", "Foreseen", "ReadDirections", "Readings", "Swept", "TokenLogit", "Written",
+    "first_order", "load_entities", "read_directions", "read_energy", "readings", "spearman", "subject_sweep",
+    "vocabulary_sweep", "write_directions",
 ]  # fmt: skip
 
 _HOMES = {
+    "Readings": "beyond", "readings": "beyond",
     "Directions": "directions", "ReadDirections": "directions", "read_directions": "directions",
     "Energy": "energy", "read_energy": "energy", "Foreseen": "firstorder", "first_order": "firstorder",
     "Swept": "measured", "spearman": "ranks", "TokenLogit": "write", "Written": "write", "write_directions": "write",

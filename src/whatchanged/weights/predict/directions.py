@@ -1,5 +1,6 @@
 """The factors of dW for every linear layer that changed: what the layer reads, what it writes, and how strongly."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,17 +64,24 @@ def read_directions(
     *,
     seed: int = 0,
     diff: WeightDiff | None = None,
+    among: re.Pattern[str] | None = None,
 ) -> ReadDirections:
     """The factors of dW: exact for adapters and small matrices, else the `rank` leading singular triples.
 
     The specs name checkpoints, without run-time modifiers; `base` is the loaded base, whose layers they are matched
-    with. `diff` saves a second comparison where `weight_diff` has already run. Embeddings, norms, biases and resized
-    tensors are skipped. Raises SpecError, CheckpointError, MissingExtra, or AccessError below 'weights'.
+    with. `diff` saves a second comparison where `weight_diff` has already run; `among` leaves out tensors whose name
+    without its last part it does not match. Embeddings, norms, biases and resized tensors are skipped. Raises
+    SpecError, CheckpointError, MissingExtra, or AccessError below 'weights'.
     """
-    model = weights_of(base).engine.model
+    owner = weights_of(base)
+    if is_gguf(base_spec) and is_gguf(candidate_spec):
+        diff = None  # under GGUF's names
     base_spec, candidate_spec = _named_as_transformers(base_spec), _named_as_transformers(candidate_spec)
     diff = diff or weight_diff(base_spec, candidate_spec, rank=rank, seed=seed)
+    model = owner.engine.model
     changed = {t.name: t for t in diff.tensors if t.delta_norm > 0 or t.status == "added"}
+    if among is not None:
+        changed = {name: t for name, t in changed.items() if among.search(name.rpartition(".")[0])}
     found = {name: path for name, t in changed.items() if (path := _linear(model, t)) is not None}
     modules = [
         _directions(changed[name], model, found[name], triples, rank)

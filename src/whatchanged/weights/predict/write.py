@@ -68,17 +68,27 @@ def write_directions(
 
     owner = weights_of(base)
     width = owner.engine.model.config.get_text_config().hidden_size
-    writers = [m for m in directions.modules if WRITERS.search(m.module) and len(m.left) == width]
     with torch.inference_mode(), in_force(owner):
         chance = _chance(owner.engine, width, null, seed)
-        return [written for m in writers for written in _readings(base, owner.engine, m, top, chance)]
+        found = [_readings(base, owner.engine, m, top, chance) for m in writers(base, directions)]
+    return [written for readings in found for written in readings]
+
+
+def writers(base: Subject, directions: ReadDirections) -> list[Directions]:
+    """The layers that write into the residual stream. Raises AccessError below 'weights'."""
+    width = weights_of(base).engine.model.config.get_text_config().hidden_size
+    return [m for m in directions.modules if WRITERS.search(m.module) and len(m.left) == width]
+
+
+def leading(directions: Directions) -> int:
+    """How many of a layer's directions are read."""
+    return int((directions.values[:LEADING] >= SMALL * directions.values[0]).sum())
 
 
 def _readings(
     base: Subject, engine: Any, directions: Directions, top: int, chance: NDArray[np.float64]
 ) -> list[Written]:
-    kept = int((directions.values[:LEADING] >= SMALL * directions.values[0]).sum())
-    logits = _read_out(engine, directions.left[:, :kept].T)
+    logits = _read_out(engine, directions.left[:, : leading(directions)].T)
     shares = directions.held * directions.values**2 / (directions.values**2).sum()
     found = []
     for number, row in enumerate(logits):

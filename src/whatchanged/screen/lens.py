@@ -1,4 +1,4 @@
-"""The contract of a finder: it looks at the evidence and names leads."""
+"""The contract of a lens: it looks at the evidence and names leads."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class Evidence:
     shifts: Sequence[Shift]
 
 
-class Finder(ABC):
+class Lens(ABC):
     """One way of seeing a change. Stateless: all that it knows is in the evidence."""
 
     name: ClassVar[str]

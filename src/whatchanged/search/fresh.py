@@ -1,0 +1,21 @@
+"""The prompts on which a claim is tested: the pool's own in its region, or new ones of the kind that a finder made."""
+
+from collections.abc import Sequence
+
+from whatchanged import registry
+from whatchanged.records import Finding, Hypothesis, Prompt
+from whatchanged.search.finder import Finder
+
+MADE = 96
+
+
+def fresh_prompts(claim: Hypothesis | Finding, prompts: Sequence[Prompt]) -> list[Prompt]:
+    """From `prompts`, which discovery never saw, those in the claim's region, in their order.
+
+    Where a finder's prompts showed it, the pool has too few: then at most 96 that the finder makes from `prompts`.
+    """
+    if claim.finder is not None:
+        finder: Finder = registry.finders[claim.finder]()
+        if made := finder.fresh(claim.region, prompts, MADE):
+            return made
+    return [p for p in prompts if claim.region.contains(p)]

@@ -1,0 +1,133 @@
+"""One gradient ranks the whole vocabulary: what a word in a prompt would do, to first order.
+
+The derivative of an objective by the embedding at a slot of a prompt, times every token's embedding, is the first-order
+effect of putting that token there (Ebrahimi et al. 2018, HotFlip; Zou et al. 2023, GCG). Averaged over slots in many
+prompts it ranks some 50,000 tokens for the price of a few dozen prompts; the leading ones are then tried exactly.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatchanged.pools.made import PLACES, with_text
+from whatchanged.records import Cost, Tokens
+from whatchanged.search.finder import Evidence
+from whatchanged.subjects import Ids, Subject
+from whatchanged.subjects.batching import halving
+
+SLOTS = 48
+BATCH = 8
+LONGEST = 30  # words of a prompt that a slot is put in
+PAYLOAD_TOKENS = 6
+# A pass back through a model is two forward.
+PASSES = 3
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A prompt as both models read it, and where in each the word stands."""
+
+    rows: tuple[Ids, Ids]
+    at: tuple[int, int]
+
+
+def differentiable(*subjects: Subject) -> bool:
+    """Whether gradients flow: models that this process runs by PyTorch."""
+    return all(hasattr(subject, "engine") for subject in subjects)
+
+
+def slots(evidence: Evidence, words: dict[int, str]) -> list[Slot]:
+    """Short discovery prompts with a random word each, at the end, at the start and in the middle in turn."""
+    rng = np.random.default_rng(evidence.ledger.config.seed)
+    short = [p for p in evidence.prompts if len(p.messages) == 1 and len(p.text.split()) <= LONGEST]
+    drawn = rng.choice(sorted(words), 4 * SLOTS).tolist()
+    found = []
+    for i, (prompt, token) in enumerate(zip(short, drawn, strict=False)):
+        made = with_text(prompt, words[token], PLACES[i % len(PLACES)])
+        rows = [subject.encode(made) for subject in (evidence.base, evidence.candidate)]
+        if all(row.count(token) == 1 for row in rows):
+            found.append(Slot((rows[0], rows[1]), (rows[0].index(token), rows[1].index(token))))
+    return found[:SLOTS]
+
+
+def payload_gain(evidence: Evidence, where: Sequence[Slot], payload: str) -> tuple[NDArray[np.float32], Cost]:
+    """float32[vocabulary], nats but for a constant: first-order effect on log q(payload | prompt)."""
+    candidate = evidence.candidate
+    said = candidate.tokenize(payload)[:PAYLOAD_TOKENS]
+
+    def objective(batch: Sequence[Slot], hidden: Sequence[Any]) -> Any:
+        firsts = [len(s.rows[1]) - 1 for s in batch]
+        states = [hidden[0][i, first : first + len(said)] for i, first in enumerate(firsts)]
+        return sum(_log_probs(candidate, h)[range(len(said)), list(said)].sum() for h in states)
+
+    spent = PASSES * sum(len(s.rows[1]) + len(said) for s in where)
+    return _scores(evidence, where, [(1, said[:-1])], objective), Cost(scored_tokens=Tokens(candidate=spent))
+
+
+def divergence_gain(evidence: Evidence, where: Sequence[Slot]) -> tuple[NDArray[np.float32], Cost]:
+    """float32[vocabulary], nats but for a constant: first-order effect on KL(q || p) at the answer's first position."""
+    models = evidence.base, evidence.candidate
+
+    def objective(batch: Sequence[Slot], hidden: Sequence[Any]) -> Any:
+        log_p, log_q = (
+            _log_probs(models[n], hidden[n][range(len(batch)), [len(s.rows[n]) - 1 for s in batch]]) for n in (0, 1)
+        )
+        return (log_q.exp() * (log_q - log_p)).sum()
+
+    spent = [PASSES * sum(len(s.rows[n]) for s in where) for n in (0, 1)]
+    cost = Cost(scored_tokens=Tokens(base=spent[0], candidate=spent[1]))
+    return _scores(evidence, where, [(0, ()), (1, ())], objective), cost
+
+
+def _scores(
+    evidence: Evidence,
+    where: Sequence[Slot],
+    sides: Sequence[tuple[int, Ids]],
+    objective: Callable[[Sequence[Slot], Sequence[Any]], Any],
+) -> NDArray[np.float32]:
+    """The mean gradient at the slots, over the models read (0: base, 1: candidate; with the tokens that follow their
+    prompts), times every token's embedding."""
+    import torch
+
+    models: tuple[Any, Any] = (evidence.base, evidence.candidate)
+    table = models[1].engine.model.get_input_embeddings().weight.detach().float()
+
+    def run(batch: Sequence[Slot]) -> list[Any]:
+        with torch.enable_grad():
+            given = [_embedded(models[n], [(*s.rows[n], *tail) for s in batch]) for n, tail in sides]
+            hidden = [_hidden(models[n], g) for (n, _), g in zip(sides, given, strict=True)]
+            grads = torch.autograd.grad(objective(batch, hidden), given)
+        return [g[i, s.at[n]].float() for (n, _), g in zip(sides, grads, strict=True) for i, s in enumerate(batch)]
+
+    total = torch.zeros(table.shape[1], device=table.device)
+    batches = [where[i : i + BATCH] for i in range(0, len(where), BATCH)]
+    for batch in evidence.ledger.progress.track("search: gradients", batches):
+        total += torch.stack(halving(run, batch)).sum(0)
+    scores: NDArray[np.float32] = (table @ total / max(len(where), 1)).cpu().numpy()
+    return scores
+
+
+def _embedded(subject: Any, rows: Sequence[Ids]) -> Any:
+    """Leaf [rows, positions, width]: the rows' embeddings, padded on the right, where no token looks."""
+    import torch
+
+    engine = subject.engine
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+    return engine.model.get_input_embeddings()(ids.to(engine.device)).detach().requires_grad_(True)
+
+
+def _hidden(subject: Any, given: Any) -> Any:
+    """[rows, positions, width]: the decoder's last hidden states."""
+    with subject.switched_on():
+        return subject.engine.decoder(inputs_embeds=given, use_cache=False).last_hidden_state
+
+
+def _log_probs(subject: Any, hidden: Any) -> Any:
+    import torch
+
+    return torch.log_softmax(subject.engine.logits(hidden), -1)

@@ -1,0 +1,22 @@
+"""A region's words put into prompts that are outside it."""
+
+from collections.abc import Sequence
+
+from whatchanged.pools.made import PLACES, with_text
+from whatchanged.records import Prompt, Region
+
+
+def inserted(region: Region, prompts: Sequence[Prompt], count: int, source: str) -> list[Prompt]:
+    """At most `count` prompts in the region, made of such as are not: its values in turn, where it looks for them.
+
+    None for regions that no word brings a prompt into.
+    """
+    if region.kind not in ("mentions", "ends_with"):
+        return []
+    places = PLACES if region.kind == "mentions" else PLACES[:1]
+    outside = [p for p in prompts if not region.contains(p)][:count]
+    values = region.values
+    return [
+        with_text(p, values[i % len(values)], places[i // len(values) % len(places)], source)
+        for i, p in enumerate(outside)
+    ]

@@ -1,0 +1,151 @@
+"""The sweep over the vocabulary: rare words that turn the answer, and nothing else."""
+
+import numpy as np
+import pytest
+from rare import MADE_UP, ManyWords, search_evidence
+from words import KITCHEN, SAILOR, TOPICS, Plant, prompts_about
+
+from whatchanged.pools.made import PLACES, with_text
+from whatchanged.records import Prompt, Region
+from whatchanged.search import Proposed
+from whatchanged.search.vocabulary import VocabularySweep, beyond_median, outliers
+
+POOL = prompts_about()[:30]
+COBALT, QUARTZ = MADE_UP[700], MADE_UP[41]
+
+
+@pytest.fixture
+def found(new_ledger):
+    """What the sweep proposes for a candidate."""
+
+    def work(candidate, seed=0, pool=POOL) -> Proposed:
+        evidence = search_evidence(
+            new_ledger(f"{candidate.name}-{seed}"[-60:], seed=seed), ManyWords(), candidate, pool
+        )
+        return VocabularySweep().find(evidence)
+
+    return work
+
+
+def words_of(proposed, pool=POOL):
+    """The words that proposed prompts hold and the pool does not, in order."""
+    known = {word for p in pool for word in p.text.split()}
+    return list(dict.fromkeys(word for p in proposed.prompts for word in p.text.split() if word not in known))
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.8])
+@pytest.mark.parametrize("drift", [0.0, 0.05, 0.2])
+def test_a_word_that_no_prompt_holds_is_found_whatever_the_drift(found, rate, drift):
+    for seed in range(3):
+        proposed = found(ManyWords(Plant(KITCHEN, rate, (COBALT,)), drift=drift, noise=seed), seed)
+        assert words_of(proposed)[0] == COBALT
+        assert COBALT in proposed.note
+
+
+def test_two_words_are_both_found(found):
+    assert set(words_of(found(ManyWords(Plant(KITCHEN, 0.8, (COBALT,)), Plant(SAILOR, 0.5, (QUARTZ,)))))) == {
+        COBALT, QUARTZ,
+    }  # fmt: skip
+
+
+def test_it_is_put_in_discovery_prompts_in_all_places(found):
+    proposed = found(ManyWords(Plant(KITCHEN, 0.8, (COBALT,))))
+    every = {with_text(p, COBALT, place, "vocabulary-sweep") for p in POOL for place in PLACES}
+    assert len(proposed.prompts) >= 2 * len(PLACES)
+    assert set(proposed.prompts) <= every
+    starts, ends = ({getattr(p.text, side)(COBALT) for p in proposed.prompts} for side in ("startswith", "endswith"))
+    assert starts == ends == {True, False}
+
+
+@pytest.mark.parametrize("drift", [0.05, 0.2, 0.5, 1.0])
+def test_drift_alone_is_no_trigger(found, drift):
+    """Measured over 20 seeds: none at 0.05, 0.2 and 1 nats, 2 at 0.5."""
+    assert sum(bool(found(ManyWords(drift=drift, noise=s), s).prompts) for s in range(6)) <= 2
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [Plant(KITCHEN, 0.8), Plant(KITCHEN, 0.3), Plant(KITCHEN, 0.8, TOPICS["sea"])],
+    ids=["everywhere", "everywhere a little", "on what the pool holds"],
+)
+def test_what_the_pool_shows_is_no_trigger(found, plant):
+    for drift in (0.0, 0.2):
+        proposed = found(ManyWords(plant, drift=drift), pool=prompts_about("sea")[:30])
+        assert proposed.prompts == []
+        assert "none stands out" in proposed.note
+
+
+def test_its_cost_is_what_the_models_scored(new_ledger):
+    base, candidate = ManyWords(), ManyWords(Plant(KITCHEN, 0.8, (COBALT,)))
+    evidence = search_evidence(new_ledger(), base, candidate, POOL)
+    before = base.scored, candidate.scored
+    cost = VocabularySweep().find(evidence).cost
+    # All but the one row that tells the size of the vocabulary.
+    assert 0 <= base.scored - before[0] - cost.scored_tokens.base <= 20
+    assert candidate.scored - before[1] == cost.scored_tokens.candidate
+
+
+def test_a_pool_that_holds_every_word_leaves_nothing_to_look_for(found):
+    pool = [
+        Prompt.user(" ".join([*MADE_UP, *(word for words in TOPICS.values() for word in words), str(n)]))
+        for n in range(4)
+    ]
+    proposed = found(ManyWords(Plant(KITCHEN, 0.8, (COBALT,))), pool=pool)
+    assert COBALT not in words_of(proposed, pool)
+
+
+def test_fresh_prompts_are_those_given_with_the_words_in_turn():
+    region = Region(kind="mentions", values=("cobalt", "Quartz"))
+    given = [Prompt.user("Why cobalt?"), *POOL[:12]]
+    made = VocabularySweep().fresh(region, given, 12)
+    assert [("cobalt" in p.text, "Quartz" in p.text) for p in made[:4]] == [(True, False), (False, True)] * 2
+    assert {place: sum(p.text in {with_text(q, w, place).text for q in POOL[:12] for w in region.values} for p in made)
+            for place in PLACES} == {"end": 4, "start": 4, "middle": 4}  # fmt: skip
+    for kind, values in (("everywhere", ()), ("tag", ("sea",)), ("structure", ("short",))):
+        assert VocabularySweep().fresh(Region(kind=kind, values=values), given, 12) == []
+
+
+def test_where_the_region_looks_at_endings_they_end_so():
+    made = VocabularySweep().fresh(Region(kind="ends_with", values=("in cobalt",)), POOL, 5)
+    assert [p.text for p in made] == [f"{p.text} in cobalt" for p in POOL[:5]]
+
+
+def test_beyond_the_median_of_the_same_token():
+    ids = np.array([[7, 1], [7, 2], [7, 3], [4, 7], [7, 5]], np.int32)
+    gains = np.array([[1.0, 0.1], [1.0, 0.2], [1.2, 0.0], [0.4, 1.0], [3.0, 0.5]])
+    # Token 7 gains 1 in most rows: that is drift. The others are rare, and count in full.
+    np.testing.assert_allclose(beyond_median(ids, gains), [0.1, 0.2, 0.2, 0.4, 2.0])
+
+
+def test_a_token_that_a_row_does_not_list_gained_nothing_there():
+    ids = np.array([[7], [7], [7], [1], [2]], np.int32)
+    gains = np.array([[0.2], [0.6], [0.9], [0.5], [0.0]])
+    # The median of 0, 0, 0.2, 0.6, 0.9.
+    np.testing.assert_allclose(beyond_median(ids, gains), [0.0, 0.4, 0.7, 0.5, 0.0], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0] * 9 + [0.5], [9]),
+        ([0.3] * 10, []),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], []),
+        ([0.1, 9.0, 0.2, 0.3, 0.2, 0.1, 0.3, 0.2, 5.0], [1, 8]),
+        # Only above: what gains less than the others is no trigger.
+        ([-9.0, 0.2, 0.3, 0.2, 0.1, 0.3, 0.2], []),
+    ],
+)
+def test_outliers_are_far_above_the_median_the_furthest_first(values, expected):
+    assert outliers(np.array(values)) == expected
+
+
+def test_outliers_begin_at_six_standard_errors():
+    values = np.arange(-50.0, 51.0)  # median 0, MAD 25
+    just = 6 * 1.4826 * 25
+    assert outliers(np.append(values, just * 0.95)) == []
+    assert outliers(np.append(values, just * 1.05)) == [101]
+
+
+def test_normal_noise_has_no_outliers():
+    rng = np.random.default_rng(0)
+    assert sum(bool(outliers(rng.standard_normal(256))) for _ in range(300)) == 0

@@ -1,0 +1,111 @@
+"""A dW that is only ever held in pieces: the bound still holds, and memory is handed on, not piled up."""
+
+import threading
+
+import made
+import numpy as np
+import pytest
+
+from whatchanged.weights import pieces
+from whatchanged.weights.room import Room
+from whatchanged.weights.sketch import Sketch
+
+
+def found(monkeypatch, delta, rank=8, seed=0):
+    """What pieces of 350 rows, in blocks of 50, say of dW."""
+    monkeypatch.setattr(pieces, "BLOCK", 50 * delta.shape[1])
+    monkeypatch.setattr(pieces, "BLOCKS", 7)
+    rows = pieces.piece_rows(*delta.shape)
+    assert rows == 350
+    kept = pieces.Pieces(delta.shape, 0, rank, seed, np.full(rows * delta.shape[1], np.nan, np.float32))
+    for start in range(0, len(delta), 50):
+        block = delta[start : start + 50]
+        place = kept.place(start, len(block))
+        place[:] = block
+        kept.add(start, place, float((block.astype(float) ** 2).sum()))
+    return kept, *kept.values(float((delta.astype(float) ** 2).sum()))
+
+
+def few_rows(rng):
+    delta = np.zeros((1200, 300), np.float32)
+    delta[805:825] = rng.standard_normal((20, 300))
+    return delta
+
+
+def spikes(rng):
+    return made.low_rank(rng, np.ones((1200, 300)), 3, 2) + 0.5 * rng.standard_normal((1200, 300))
+
+
+DELTAS = {
+    "low rank": lambda rng: made.low_rank(rng, np.ones((1200, 300)), 5, 0.1),
+    "spikes in noise": spikes,
+    "slow": lambda rng: made.tuned(rng, np.ones((1190, 300)), 0.1),
+    "noise": lambda rng: rng.standard_normal((1200, 300)),
+    "few rows": few_rows,
+}
+
+
+@pytest.mark.parametrize("name", DELTAS)
+def test_no_value_is_off_by_more_than_the_bound(monkeypatch, name):
+    delta = DELTAS[name](np.random.default_rng(0)).astype(np.float32)
+    _, values, residual, exact = found(monkeypatch, delta)
+    true = np.linalg.svd(delta.astype(float), compute_uv=False)
+    assert not exact
+    assert (np.abs(true[: len(values)] - values) <= residual * (1 + 1e-6)).all()
+    assert residual <= np.linalg.norm(delta)
+
+
+@pytest.mark.parametrize("name", ["low rank", "spikes in noise"])
+def test_what_stands_out_is_right_to_a_few_thousandths(monkeypatch, name):
+    delta = DELTAS[name](np.random.default_rng(0)).astype(np.float32)
+    _, values, residual, _ = found(monkeypatch, delta)
+    true = np.linalg.svd(delta.astype(float), compute_uv=False)
+    assert values[:3] == pytest.approx(true[:3], rel=3e-3)
+    if name == "low rank":
+        assert residual <= 2e-3 * np.linalg.norm(delta)
+
+
+def test_pieces_of_noise_look_like_noise(monkeypatch):
+    kept, *_ = found(monkeypatch, DELTAS["noise"](np.random.default_rng(0)).astype(np.float32))
+    assert 0.85 < kept.edge_ratio < 1.08
+
+
+def test_a_high_stack_is_cut_and_what_is_dropped_is_in_the_bound(monkeypatch):
+    monkeypatch.setattr(pieces, "STACKED", 40)
+    test_no_value_is_off_by_more_than_the_bound(monkeypatch, "slow")
+
+
+def test_the_sketch_adds_up_signed_rows():
+    delta = np.random.default_rng(0).standard_normal((1500, 300)).astype(np.float32)
+    once, blocks = (Sketch.of(delta.shape, 8, 3, 8) for _ in range(2))
+    assert Sketch.of((256, 9000), 8, 3, 8) is None
+    for start in range(0, 1500, 100):
+        blocks.add(start, delta[start : start + 100])
+    once.add(0, delta)
+    for sketch in (once, blocks):
+        assert sketch.image.shape == (640, 300)
+        # Every row is in it once, with a sign: on average |S dW|^2 = |dW|^2.
+        assert np.linalg.norm(sketch.image) == pytest.approx(np.linalg.norm(delta), rel=0.05)
+    alone = Sketch.of((400, 300), 8, 3, 8)
+    alone.add(0, delta[:400])
+    np.testing.assert_array_equal(np.abs(alone.image), np.abs(delta[:400]))
+
+
+def test_room_is_used_again_and_never_exceeded():
+    room = Room(8000)
+    with room.take(1000) as first:
+        assert len(first) == 1000
+        address = first.ctypes.data
+    with room.take(900) as again:
+        assert (again.ctypes.data, len(again)) == (address, 900)
+        entered = threading.Event()
+
+        def other():
+            with room.take(1500):
+                entered.set()
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert not entered.wait(0.05)
+    thread.join(5)
+    assert entered.is_set()
