@@ -227,7 +227,9 @@ def test_numbers_are_the_codes() -> None:
         import_module(f"whatchanged.{name}")
         for name in ("recordings.pair", "endpoints.inspect", "endpoints.failures", "ledger.run", "confirm.labelled")
     )
-    fresh, vocabulary = (import_module(f"whatchanged.search.{name}") for name in ("fresh", "vocabulary"))
+    fresh, gradient, vocabulary = (
+        import_module(f"whatchanged.search.{name}") for name in ("fresh", "gradient", "vocabulary")
+    )
     hypotheses, alpha = BUDGETS["small"].hypotheses, AuditConfig.model_fields["alpha"].default
     permutations = inspect.signature(mmd_permutation).parameters["permutations"].default
     pace = asked.Asked.pace(None, None)
@@ -245,7 +247,12 @@ def test_numbers_are_the_codes() -> None:
                        f"after {confirm.SCORED.most} scored or {confirm.SAMPLED.most} sampled",
                        f"alone, at most {fresh.MADE}, made",
                        f"are {pace.enough} and {pace.most} for models that are only asked", f"or {judged.most} where"],
-        "search.md": [f"prompts of {vocabulary.GROUP} random tokens"],
+        "search.md": [
+            f"{gradient.SLOTS} short discovery prompts",
+            f"at most {vocabulary.EVERY:,} words",
+            f"The {vocabulary.LEADING} leading words",
+            f"{vocabulary.STANDS_OUT:g} standard errors",
+        ],
         "logs.md": [f"up to {pairing.EXAMPLES} examples"],
         "access.md": [f"with its {listen.TOP} likeliest", f"at least {gate.LEAST_SHIFT} on average",
                       f"Up to {listen.BORDER_PROMPTS} prompts", f"Up to {listen.BORDER_KEPT} such prompts",
