@@ -165,8 +165,8 @@ def test_a_hypothesis_names_the_finder_whose_prompts_show_it(new_ledger):
 
 @pytest.mark.parametrize(
     ("pool", "sweep", "other", "finder"),
-    [(0, 12, 0, "sweep"), (4, 8, 0, "sweep"), (6, 6, 0, None), (8, 4, 0, None), (0, 7, 5, "sweep"), (4, 4, 4, None),
-     (12, 0, 0, None)],
+    [(0, 12, 0, "sweep"), (3, 9, 0, "sweep"), (4, 8, 0, None), (6, 6, 0, None), (8, 4, 0, None),
+     (0, 7, 5, "sweep"), (4, 4, 4, None), (12, 0, 0, None)],
 )  # fmt: skip
 def test_only_a_finder_with_more_than_half_of_the_effect_is_named(new_ledger, pool, sweep, other, finder):
     texts = iter([f"Say {i} cobalt again" for i in range(12)])

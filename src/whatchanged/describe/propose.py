@@ -151,6 +151,22 @@ def _draft(
     sign: int,
     leads: tuple[str, ...],
 ) -> Draft | None:
+    """On the pool's prompts, where they show the effect; else with those that finders made, where those do."""
+    mine = np.array([p.id not in seen.maker for p in prompts], bool)
+    pool = [p for p, own in zip(prompts, mine, strict=True) if own]
+    draft = _drafted(seen, predicate, pool, values[mine], sample, sign, leads)
+    return draft if draft is not None or mine.all() else _drafted(seen, predicate, prompts, values, sample, sign, leads)
+
+
+def _drafted(
+    seen: Discovery,
+    predicate: Predicate,
+    prompts: Sequence[Prompt],
+    values: NDArray[np.float64],
+    sample: int,
+    sign: int,
+    leads: tuple[str, ...],
+) -> Draft | None:
     """None when the effect in its region is too small, or too few prompts show it.
 
     The first `sample` values belong to a random sample: a claim about all prompts is judged on those alone.
