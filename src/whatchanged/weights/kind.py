@@ -1,7 +1,7 @@
 """What kind of intervention lies between two checkpoints. Rules in order, from exact ones to statistical ones."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -287,8 +287,17 @@ def _retypings(facts: Facts) -> str:
 
 
 def _modules(tensors: Iterable[TensorDiff]) -> str:
-    counts = Counter(t.module for t in tensors)
-    return ", ".join(f"{module} in {count} layers" if count > 1 else module for module, count in counts.most_common(8))
+    layers: dict[str, list[int | None]] = defaultdict(list)
+    for t in tensors:
+        layers[t.module].append(t.layer)
+    many = sorted(layers.items(), key=lambda item: -len(item[1]))[:8]
+    return ", ".join(f"{module}{_in_layers(found)}" for module, found in many)
+
+
+def _in_layers(layers: Sequence[int | None]) -> str:
+    if len(layers) > 1:
+        return f" in {len(layers)} layers"
+    return "" if layers[0] is None else f" in layer {layers[0]}"
 
 
 def _percent(share: float) -> str:
