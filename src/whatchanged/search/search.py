@@ -42,16 +42,21 @@ def search(evidence: Evidence) -> Sought:
         return Sought()
     known = {p.id for p in evidence.prompts}
     prompts: dict[str, Prompt] = {}
-    uses: list[FinderUse] = []
+    did: dict[str, Found] = {}
     for name in chosen(ledger.config.finders):
         finder: Finder = registry.finders[name]()
         if min(base.access, candidate.access) < finder.needs:
             continue
         found: Found = ledger.once(f"search/{name}", FOUND, partial(_found, finder, evidence))
-        new = {p.id: p for p in found.prompts if p.id not in known and p.id not in prompts}
-        prompts |= new
-        uses.append(FinderUse(name=name, prompts=len(new), scored_tokens=found.scored_tokens, note=found.note))
+        prompts |= {p.id: p for p in found.prompts if p.id not in known and p.id not in prompts}
+        did[name] = found
     made = list(prompts.values())[: ledger.affordable()]
+    uses = [
+        FinderUse(
+            name=name, prompts=sum(p.source == name for p in made), scored_tokens=use.scored_tokens, note=use.note
+        )
+        for name, use in did.items()
+    ]
     if not made:
         return Sought(finders=uses)
     responses = draw_responses(ledger, base, made, ledger.config.limits.response_tokens, "search")
