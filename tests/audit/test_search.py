@@ -86,7 +86,7 @@ def test_a_search_is_not_done_twice(diff):
 
 
 def test_an_unknown_finder_stops_before_anything_is_written(diff, tmp_path):
-    with pytest.raises(SpecError, match="unknown finder 'nobody': one of .*vocabulary-sweep"):
+    with pytest.raises(SpecError, match=r"unknown finder 'nobody': one of .*vocabulary-sweep"):
         diff(WordSubject(), WordSubject(ANCHOR), finders=("nobody",))
     assert not (tmp_path / "run").exists()
 
