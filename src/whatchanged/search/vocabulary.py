@@ -52,7 +52,9 @@ class VocabularySweep(Finder):
             return Proposed([], Cost(), f"{len(words):,} words are too many to try without gradients")
         tried = sorted(words) if len(words) <= EVERY else sweep.leading(words)
         excess = np.mean([sweep.excess([[token] for token in tried], template) for template in ALONE], 0)
-        suspects = [words[tried[i]] for i in outliers(excess)[:SUSPECTS]]
+        # A word has tokens with and without a space or a capital: one form, the furthest out, is put in prompts.
+        forms = {words[tried[i]].casefold(): words[tried[i]] for i in reversed(outliers(excess))}
+        suspects = list(forms.values())[::-1][:SUSPECTS]
         note = f"{len(words):,} words ranked, {len(tried):,} tried; "
         told = "stand out: " + ", ".join(suspects) if suspects else "none stands out"
         return Proposed(list(self._put(suspects, evidence.prompts)), sweep.cost, note + told)
