@@ -174,6 +174,18 @@ def test_made_prompts_come_from_the_hypothesis_own_share(campaign, rule):
     assert len(set(origins)) == len(origins)
 
 
+@pytest.mark.parametrize("rule", ["saffron", "addis"])
+def test_questions_that_a_finder_always_asks_are_shared_out(campaign, rule):
+    """The subject sweep asks of a name whatever prompts it is given: two claims on it must not ask the same."""
+    region = Region(kind="mentions", values=("Eiffel",))
+    hypotheses = [hypothesis(n, region=region, finder="subject-sweep") for n in range(2)]
+    campaign([STRONG] * 2, hypotheses, fdr=rule)
+    first, second = ({p.text for p in campaign.tools.seen[n]} for n in range(2))
+    assert len(first) > 4
+    assert len(second) > 4
+    assert not first & second
+
+
 def test_a_finding_on_the_pools_own_prompts_does_not_say_that_a_finder_made_them(campaign):
     """No finder makes prompts with a tag, so this one is tested on the pool's."""
     region = Region(kind="tag", values=("sea",))

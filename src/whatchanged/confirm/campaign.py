@@ -15,6 +15,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from whatchanged import registry
+from whatchanged.config import AuditConfig
 from whatchanged.confirm.arms import Arm
 from whatchanged.confirm.instruments import Instruments
 from whatchanged.ledger import Ledger
@@ -88,11 +90,9 @@ def _arms(
     ledger: Ledger, instruments: Instruments, hypotheses: Sequence[Hypothesis], prompts: Sequence[Prompt]
 ) -> list[Arm]:
     """Each hypothesis with the fresh prompts of its region; its own alone where the FDR rule needs independence."""
-    own = ledger.config.fdr in INDEPENDENT
     arms = []
     for i, hypothesis in enumerate(hypotheses):
-        mine = [p for p in prompts if not own or stream_key("share", ledger.config.seed, p.id) % len(hypotheses) == i]
-        fresh = fresh_prompts(hypothesis, mine)
+        fresh = _fresh(ledger.config, hypothesis, prompts, i, len(hypotheses))
         if all(p.source != hypothesis.finder for p in fresh):
             # The finder could make none: the claim is tested on the pool's own, and the finding says so.
             hypothesis = hypothesis.model_copy(update={"finder": None})
@@ -109,6 +109,21 @@ def _arms(
             )
         )
     return arms
+
+
+def _fresh(
+    config: AuditConfig, hypothesis: Hypothesis, prompts: Sequence[Prompt], number: int, of: int
+) -> list[Prompt]:
+    """What the hypothesis is tested on. Where the rule needs independence no two of the `of` hypotheses share any."""
+    if config.fdr not in INDEPENDENT:
+        return fresh_prompts(hypothesis, prompts)
+
+    def mine(among: Sequence[Prompt]) -> list[Prompt]:
+        return [p for p in among if stream_key("share", config.seed, p.id) % of == number]
+
+    fresh = fresh_prompts(hypothesis, mine(prompts))
+    shared = hypothesis.finder is not None and registry.finders[hypothesis.finder].asks_its_own
+    return mine(fresh) if shared else fresh
 
 
 def _findings(ledger: Ledger, arms: Sequence[Arm], m: int) -> list[Finding]:

@@ -54,6 +54,7 @@ class SubjectSweep(Finder):
 
     name = "subject-sweep"
     needs = Access.weights
+    asks_its_own = True
 
     def find(self, evidence: Evidence) -> Proposed:
         """Eight questions on each of the 20 leading names of a list of about 400."""

@@ -36,6 +36,8 @@ class Finder(ABC):
 
     name: ClassVar[str]
     needs: ClassVar[Access]
+    # Whether `fresh` asks the same whatever prompts it is given: then hypotheses have them in common.
+    asks_its_own: ClassVar[bool] = False
 
     @abstractmethod
     def find(self, evidence: Evidence) -> Proposed:
