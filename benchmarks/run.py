@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-# weights.py makes and reads checkpoints of any size (--gb), and is run by hand.
+# By hand: weights.py (checkpoints of any size, --gb), modeldelta.py (another interpreter), sweep.py --exhaustive (minutes).
 STUDIES = (
-    "throughput", "kill", "memory", "nulls", "access", "judge_calls", "self_roles", "attribution", "predict",
+    "throughput", "kill", "memory", "nulls", "access", "judge_calls", "self_roles", "attribution", "predict", "sweep",
 )  # fmt: skip
 
 if __name__ == "__main__":
