@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# By hand: weights.py (checkpoints of any size, --gb), modeldelta.py (another interpreter), sweep.py --exhaustive (minutes).
+# By hand: weights.py (any size, --gb), modeldelta.py (another interpreter), sweep.py --exhaustive (minutes).
 STUDIES = (
     "throughput", "kill", "memory", "nulls", "access", "judge_calls", "self_roles", "attribution", "predict", "sweep",
 )  # fmt: skip
