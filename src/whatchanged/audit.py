@@ -182,7 +182,7 @@ def _look(audit: Opened, read: WeightsView | None = None) -> Seen:
     leads = find_leads(ledger, base, candidate, asked, responses, shifts)
     every = len(prompts.discovery)
     seen = Seen(base, candidate, asked, prompts.confirmation, responses, shifts, noise, leads, every, read)
-    sought = search(Evidence(ledger, base, candidate, asked, responses, shifts, leads))
+    sought = search(Evidence(ledger, base, candidate, asked, responses, shifts, leads, prompts.confirmation))
     return replace(seen, sought=sought, leads=together(leads, sought))
 
 

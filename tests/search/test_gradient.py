@@ -1,5 +1,7 @@
 """The gradient's account of every word against what moving an embedding really does."""
 
+from dataclasses import replace
+
 import pytest
 import tiny
 import torch
@@ -112,5 +114,30 @@ def test_it_leaves_the_models_as_they_were(evidence):
 def test_models_without_an_engine_have_no_gradients(evidence):
     from words import WordSubject
 
-    assert differentiable(evidence.base, evidence.candidate)
-    assert not differentiable(evidence.base, WordSubject())
+    assert differentiable(evidence)
+    assert not differentiable(replace(evidence, candidate=WordSubject()))
+
+
+def test_models_of_other_widths_and_embeddings_each_count_by_their_own(tmp_path, new_ledger):
+    wide = tiny.llama(tmp_path / "wide", seed=5, hidden_size=64, tie_word_embeddings=False)
+    base, candidate = opened(tiny.llama(tmp_path / "base", tie_word_embeddings=False)), opened(wide)
+    prompts = [Prompt.user(f"Tell me about the number {n}") for n in range(20)]
+    evidence = Evidence(new_ledger(), base, candidate, prompts, (), (), ())
+    slot, token = slot_of(evidence)
+    scores, _ = divergence_gain(evidence, [slot])
+    other = 150
+    along = [m.engine.model.get_input_embeddings().weight.data[other].clone() for m in (base, candidate)]
+
+    def at(step: float) -> float:
+        return moved(
+            base,
+            token,
+            step * along[0],
+            lambda: moved(candidate, token, step * along[1], lambda: divergence(evidence, slot)),
+        )
+
+    assert scores[other] == pytest.approx((at(STEP) - at(-STEP)) / (2 * STEP), rel=0.05, abs=0.02)
+
+
+def test_gradients_go_through_the_weights_and_need_that_access(evidence, new_ledger):
+    assert not differentiable(replace(evidence, ledger=new_ledger("logits", access="logits")))

@@ -1,5 +1,7 @@
 """All finders together: who is asked, what is screened, and what becomes of it."""
 
+from dataclasses import replace
+
 import pytest
 import rare
 from rare import search_evidence
@@ -33,9 +35,10 @@ def fakes(monkeypatch, tiny_budget):
 def sought(new_ledger):
     """What `search` leaves of a candidate with these plants."""
 
-    def work(*plants, name="run", base=None, candidate=None, leads=(), **settings):
+    def work(*plants, name="run", base=None, candidate=None, leads=(), confirmation=(), **settings):
         base, candidate = base or WordSubject(), candidate or WordSubject(*plants)
-        return search(search_evidence(new_ledger(name, **settings), base, candidate, POOL, leads))
+        evidence = search_evidence(new_ledger(name, **settings), base, candidate, POOL, leads)
+        return search(replace(evidence, confirmation=confirmation))
 
     return work
 
@@ -150,3 +153,16 @@ def test_a_lead_of_the_pool_keeps_its_name_and_its_share(sought):
     assert (one.id, one.share) == ("factor-0", 0.4)
     assert {c.prompt_id for c in one.contexts} <= {p.id for p in ABOUT}
     assert together([pools], Sought()) == [pools]
+
+
+def test_access_that_was_not_asked_for_is_not_used(sought, monkeypatch):
+    monkeypatch.setattr(rare.Fake, "needs", Access.weights)
+    assert [use.name for use in sought(*CHANGED, access="logits").finders] == ["other"]
+
+
+def test_a_prompt_that_confirmation_keeps_is_not_looked_at(sought, monkeypatch):
+    kept = rare.Fake.proposes[0]
+    assert kept.id in {p.id for p in sought(*CHANGED).prompts}
+    shouted = Prompt.user(f"  {kept.text.upper()}!")
+    found = sought(*CHANGED, name="kept", confirmation=[shouted])
+    assert kept.id not in {p.id for p in found.prompts}

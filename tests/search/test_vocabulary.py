@@ -8,7 +8,7 @@ from words import KITCHEN, SAILOR, TOPICS, Plant, prompts_about
 from whatchanged.pools.made import PLACES, with_text
 from whatchanged.records import Prompt, Region
 from whatchanged.search import Proposed
-from whatchanged.search.vocabulary import VocabularySweep, beyond_median, outliers
+from whatchanged.search.vocabulary import VocabularySweep, beyond_median, first_forms, outliers
 
 POOL = prompts_about()[:30]
 COBALT, QUARTZ = MADE_UP[700], MADE_UP[41]
@@ -149,3 +149,8 @@ def test_outliers_begin_at_six_standard_errors():
 def test_normal_noise_has_no_outliers():
     rng = np.random.default_rng(0)
     assert sum(bool(outliers(rng.standard_normal(256))) for _ in range(300)) == 0
+
+
+def test_a_word_ranks_by_its_strongest_form():
+    others = [f"w{n}" for n in range(11)]
+    assert first_forms(["Zebra", *others, "zebra"]) == ["Zebra", *others]

@@ -106,9 +106,11 @@ class Recipe(Record):
 def read_recipe(file: Path) -> Recipe:
     """Raises SpecError with one line naming the field."""
     try:
-        recipe = Recipe.model_validate(yaml.safe_load(file.read_text()))
+        recipe = Recipe.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise SpecError(f"recipe '{file}': {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SpecError(f"recipe '{file}': not UTF-8 text") from None
     except yaml.YAMLError as error:
         raise SpecError(f"recipe '{file}': {' '.join(str(error).split())}") from None
     except ValidationError as error:

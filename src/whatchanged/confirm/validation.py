@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from whatchanged import registry
+from whatchanged.confirm.campaign import INDEPENDENT
 from whatchanged.confirm.instruments import Instruments
 from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
 from whatchanged.records import Cost, Finding, Hypothesis, Prompt
@@ -44,6 +45,9 @@ def validations(
                 break
             again = finding.id in roles.again
             fresh, note = _fresh(finding, [*held, *prompts] if again else [*prompts, *held])
+            if not note and ledger.config.fdr in INDEPENDENT:
+                # The test had a share of them, scattered over all.
+                note = "some may be of the finding's own test"
             material = Material(
                 model=model,
                 pairs=tools.pairs_of(fresh, f"validate-{finding.id}"),

@@ -12,7 +12,10 @@ from whatchanged.subjects import Access, Subject
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known when the search begins: the screened prompts, aligned with responses and shifts, and the leads."""
+    """What is known when the search begins: the screened prompts, aligned with responses and shifts, and the leads.
+
+    `confirmation` are the prompts that no finder may propose; finders do not look at them.
+    """
 
     ledger: Ledger
     base: Subject
@@ -21,6 +24,7 @@ class Evidence:
     responses: Sequence[Response]
     shifts: Sequence[Shift]
     leads: Sequence[Lead]
+    confirmation: Sequence[Prompt] = ()
 
 
 class Proposed(NamedTuple):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from whatchanged.pools.made import PLACES, with_text
 from whatchanged.records import Cost, Tokens
 from whatchanged.search.finder import Evidence
-from whatchanged.subjects import Ids, Subject
+from whatchanged.subjects import Access, Ids
 from whatchanged.subjects.batching import halving
 
 SLOTS = 48
@@ -34,9 +34,10 @@ class Slot:
     at: tuple[int, int]
 
 
-def differentiable(*subjects: Subject) -> bool:
-    """Whether gradients flow: models that this process runs by PyTorch."""
-    return all(hasattr(subject, "engine") for subject in subjects)
+def differentiable(evidence: Evidence) -> bool:
+    """Whether gradients may be asked for: they go through the weights, of models that this process runs by PyTorch."""
+    access = min(evidence.base.access, evidence.candidate.access, Access[evidence.ledger.config.access])
+    return access >= Access.weights and all(hasattr(s, "engine") for s in (evidence.base, evidence.candidate))
 
 
 def slots(evidence: Evidence, words: dict[int, str]) -> list[Slot]:
@@ -88,25 +89,29 @@ def _scores(
     sides: Sequence[tuple[int, Ids]],
     objective: Callable[[Sequence[Slot], Sequence[Any]], Any],
 ) -> NDArray[np.float32]:
-    """The mean gradient at the slots, over the models read (0: base, 1: candidate; with the tokens that follow their
-    prompts), times every token's embedding."""
+    """The mean gradient at the slots times every token's embedding, of each model read with its own embeddings.
+
+    `sides`: 0 for the base or 1 for the candidate, with the tokens that follow its prompts.
+    """
     import torch
 
     models: tuple[Any, Any] = (evidence.base, evidence.candidate)
-    table = models[1].engine.model.get_input_embeddings().weight.detach().float()
+    tables = [models[n].engine.model.get_input_embeddings().weight.detach().float() for n, _ in sides]
 
-    def run(batch: Sequence[Slot]) -> list[Any]:
+    def run(batch: Sequence[Slot]) -> list[list[Any]]:
         with torch.enable_grad():
             given = [_embedded(models[n], [(*s.rows[n], *tail) for s in batch]) for n, tail in sides]
             hidden = [_hidden(models[n], g) for (n, _), g in zip(sides, given, strict=True)]
             grads = torch.autograd.grad(objective(batch, hidden), given)
-        return [g[i, s.at[n]].float() for (n, _), g in zip(sides, grads, strict=True) for i, s in enumerate(batch)]
+        return [[g[i, s.at[n]].float() for (n, _), g in zip(sides, grads, strict=True)] for i, s in enumerate(batch)]
 
-    total = torch.zeros(table.shape[1], device=table.device)
+    totals = [torch.zeros(table.shape[1], device=table.device) for table in tables]
     batches = [where[i : i + BATCH] for i in range(0, len(where), BATCH)]
     for batch in evidence.ledger.progress.track("search: gradients", batches):
-        total += torch.stack(halving(run, batch)).sum(0)
-    scores: NDArray[np.float32] = (table @ total / max(len(where), 1)).cpu().numpy()
+        for row in halving(run, batch):
+            totals = [total + gradient for total, gradient in zip(totals, row, strict=True)]
+    effects = [(table @ total).cpu() for table, total in zip(tables, totals, strict=True)]
+    scores: NDArray[np.float32] = (sum(effects[1:], effects[0]) / max(len(where), 1)).numpy()
     return scores
 
 

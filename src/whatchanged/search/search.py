@@ -7,10 +7,12 @@ from functools import partial
 from whatchanged import registry
 from whatchanged.elicit import draw_responses
 from whatchanged.ledger import json_codec
+from whatchanged.pools import normalise
 from whatchanged.records import Cost, Lead, Prompt, Record, Response, Shift
 from whatchanged.report.model import FinderUse
 from whatchanged.screen import find_leads, merge, scan
 from whatchanged.search.finder import Evidence, Finder
+from whatchanged.subjects import Access
 
 
 class Found(Record):
@@ -40,15 +42,17 @@ def search(evidence: Evidence) -> Sought:
     ledger, base, candidate = evidence.ledger, evidence.base, evidence.candidate
     if not any(s.tv.any() for s in evidence.shifts):
         return Sought()
-    known = {p.id for p in evidence.prompts}
+    # What confirmation keeps for itself is not looked at here, whoever makes it up.
+    known = {normalise(p) for p in (*evidence.prompts, *evidence.confirmation)}
     prompts: dict[str, Prompt] = {}
     did: dict[str, Found] = {}
+    access = min(base.access, candidate.access, Access[ledger.config.access])
     for name in chosen(ledger.config.finders):
         finder: Finder = registry.finders[name]()
-        if min(base.access, candidate.access) < finder.needs:
+        if access < finder.needs:
             continue
         found: Found = ledger.once(f"search/{name}", FOUND, partial(_found, finder, evidence))
-        prompts |= {p.id: p for p in found.prompts if p.id not in known and p.id not in prompts}
+        prompts |= {p.id: p for p in found.prompts if normalise(p) not in known and p.id not in prompts}
         did[name] = found
     made = list(prompts.values())[: ledger.affordable()]
     uses = [

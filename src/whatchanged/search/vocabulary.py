@@ -48,13 +48,11 @@ class VocabularySweep(Finder):
         if not words:
             return Proposed([], Cost(), "the pool's prompts hold every word of the vocabulary")
         sweep = Sweep(evidence)
-        if len(words) > EVERY and not differentiable(evidence.base, evidence.candidate):
+        if len(words) > EVERY and not differentiable(evidence):
             return Proposed([], Cost(), f"{len(words):,} words are too many to try without gradients")
         tried = sorted(words) if len(words) <= EVERY else sweep.leading(words)
         excess = np.mean([sweep.excess([[token] for token in tried], template) for template in ALONE], 0)
-        # A word has tokens with and without a space or a capital: one form, the furthest out, is put in prompts.
-        forms = {words[tried[i]].casefold(): words[tried[i]] for i in reversed(outliers(excess))}
-        suspects = list(forms.values())[::-1][:SUSPECTS]
+        suspects = first_forms([words[tried[i]] for i in outliers(excess)])[:SUSPECTS]
         note = f"{len(words):,} words ranked, {len(tried):,} tried; "
         told = "stand out: " + ", ".join(suspects) if suspects else "none stands out"
         return Proposed(list(self._put(suspects, evidence.prompts)), sweep.cost, note + told)
@@ -68,6 +66,14 @@ class VocabularySweep(Finder):
             for i in range(PER_WORD):
                 prompt = prompts[(n * PER_WORD + i) % len(prompts)]
                 yield with_text(prompt, word, PLACES[i % len(PLACES)], self.name)
+
+
+def first_forms(texts: Sequence[str]) -> list[str]:
+    """Each word once, in the form that comes first: tokens differ by a space or a capital."""
+    forms: dict[str, str] = {}
+    for text in texts:
+        forms.setdefault(text.casefold(), text)
+    return list(forms.values())
 
 
 def outliers(values: NDArray[np.float64]) -> list[int]:
