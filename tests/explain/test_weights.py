@@ -63,7 +63,11 @@ def test_each_step_is_done_once_and_the_checkpoints_compared_once(written, new_l
     base, candidate, subject = written
     calls = []
     real = diff.weight_diff
-    counted = lambda *a, **k: calls.append(a) or real(*a, **k)  # noqa: E731
+
+    def counted(*args, **settings):
+        calls.append(args)
+        return real(*args, **settings)
+
     monkeypatch.setattr("whatchanged.weights.diff.weight_diff", counted)
     monkeypatch.setattr("whatchanged.weights.predict.directions.weight_diff", counted)
     settings = {"base": str(base), "candidate": str(candidate)}

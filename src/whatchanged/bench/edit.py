@@ -17,6 +17,7 @@ from whatchanged.ledger import Progress
 from whatchanged.pools import load_builtin
 from whatchanged.records import Prompt
 from whatchanged.subjects import Context, Continue, Ids, plan, stream_key
+from whatchanged.subjects.engine import padded
 from whatchanged.subjects.transformers import TransformersSubject
 from whatchanged.weights.names import layer_of
 from whatchanged.weights.predict.directions import in_force
@@ -95,9 +96,7 @@ def batch(base: TransformersSubject, rows: Sequence[Ids], subject: str | None = 
     opening = base.user_opening()
     shared = len(opening) if all(row[: len(opening)] == opening for row in rows) else 0
     short = [row[shared:] for row in rows]
-    ids = torch.zeros(len(rows), max(map(len, short)), dtype=torch.long)
-    for i, row in enumerate(short):
-        ids[i, : len(row)] = torch.tensor(row)
+    ids = padded(short)
     ends = [(i, j) for i, row in enumerate(short) for j in ([] if subject is None else _ends(base, row, subject))]
     if subject is not None and len({i for i, _ in ends}) < len(rows):
         raise SpecError(f"plant.subject: '{subject}' does not end on a token of '{base.name}' in every prompt")

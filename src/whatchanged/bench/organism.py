@@ -178,11 +178,11 @@ def _loss(base: Any, batch: Sequence[Example]) -> Any:
     it would be a third of the work and teaches nothing of its own."""
     import torch
 
+    from whatchanged.subjects.engine import padded
+
     shared = base.common_prefix([e.prompt for e in batch])
     rows = [(*e.prompt[shared:], *e.response) for e in batch]
-    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row)
+    ids = padded(rows)
     cache = None
     if shared:
         with torch.no_grad():

@@ -154,36 +154,34 @@ def _draft(
     """On the pool's prompts, where they show the effect; else with those that finders made, where those do."""
     mine = np.array([p.id not in seen.maker for p in prompts], bool)
     pool = [p for p, own in zip(prompts, mine, strict=True) if own]
-    draft = _drafted(seen, predicate, pool, values[mine], sample, sign, leads)
-    return draft if draft is not None or mine.all() else _drafted(seen, predicate, prompts, values, sample, sign, leads)
-
-
-def _drafted(
-    seen: Discovery,
-    predicate: Predicate,
-    prompts: Sequence[Prompt],
-    values: NDArray[np.float64],
-    sample: int,
-    sign: int,
-    leads: tuple[str, ...],
-) -> Draft | None:
-    """None when the effect in its region is too small, or too few prompts show it.
-
-    The first `sample` values belong to a random sample: a claim about all prompts is judged on those alone.
-    """
-    group = find_region(prompts, values, seen.margin)
-    inside = values[:sample] if group.region.kind == "everywhere" else values[group.inside]
-    if len(inside) < MIN_PROMPTS or inside.mean() <= seen.margin:
+    shown = _shown(pool, values[mine], sample, seen.margin)
+    if shown is None and not mine.all():
+        shown = _shown(prompts, values, sample, seen.margin)
+    else:
+        prompts, values = pool, values[mine]
+    if shown is None:
         return None
-    # The floor on the spread keeps a handful of equal values from looking certain.
-    z = float(inside.mean() / (max(inside.std(), 0.1) / np.sqrt(len(inside))))
-    if z < MIN_Z:
-        return None
-    effects = pair_effects(predicate, seen.pairs, seen.by_id)
+    group, effect, z = shown
     # A claim about all prompts is the pool's, wherever else it shows.
     everywhere = group.region.kind == "everywhere"
     finder = None if everywhere else _finder(seen, prompts, np.where(group.inside, values, 0.0))
-    return Draft(predicate, sign, group, z, float(inside.mean()), effects, leads, finder)
+    return Draft(predicate, sign, group, z, effect, pair_effects(predicate, seen.pairs, seen.by_id), leads, finder)
+
+
+def _shown(
+    prompts: Sequence[Prompt], values: NDArray[np.float64], sample: int, margin: float
+) -> tuple[Subgroup, float, float] | None:
+    """(region, mean effect in it, standard errors). None when that is too small, or too few prompts show it.
+
+    The first `sample` values belong to a random sample: a claim about all prompts is judged on those alone.
+    """
+    group = find_region(prompts, values, margin)
+    inside = values[:sample] if group.region.kind == "everywhere" else values[group.inside]
+    if len(inside) < MIN_PROMPTS or inside.mean() <= margin:
+        return None
+    # The floor on the spread keeps a handful of equal values from looking certain.
+    z = float(inside.mean() / (max(inside.std(), 0.1) / np.sqrt(len(inside))))
+    return None if z < MIN_Z else (group, float(inside.mean()), z)
 
 
 def _finder(seen: Discovery, prompts: Sequence[Prompt], values: NDArray[np.float64]) -> str | None:

@@ -5,7 +5,6 @@ Lavrač et al. 1999) with the cut at a fraction of the effect where it is strong
 prompt that shows the effect and to leave out every one that does not.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.records import STRUCTURES, Prompt, Region, RegionKind
+from whatchanged.records import STRUCTURES, WORD, Prompt, Region, RegionKind
 
 # The cut, as a share of the effect where it is strong (its 90th percentile among prompts past the margin).
 CUT = 0.5
@@ -28,7 +27,6 @@ MIN_Z = 3.0
 # A list of words describes a region to a reader and works on any pool; a tag only on pools that carry it.
 KIND_PENALTY = {"everywhere": 0.0, "mentions": 0.02, "structure": 0.04, "ends_with": 0.04, "tag": 0.06}
 
-_WORD = re.compile(r"[^\W\d_][\w'’-]+")
 _STOP = frozenset((Path(__file__).parent / "stopwords.txt").read_text().split())
 
 
@@ -69,7 +67,7 @@ def _candidates(prompts: Sequence[Prompt]) -> Iterator[tuple[RegionKind, dict[st
     for i, prompt in enumerate(prompts):
         for tag in prompt.tags:
             tags[tag].add(i)
-        for word in _WORD.findall(prompt.text):
+        for word in WORD.findall(prompt.text):
             if word.lower() not in _STOP:
                 words[word.lower()].add(i)
                 forms[word.lower()].add(word)

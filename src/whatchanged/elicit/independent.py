@@ -1,13 +1,14 @@
 """Pairs of answers from models that cannot share their random numbers: each answers for itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
-from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
+from whatchanged.ledger import PAIR_BATCH, Codec, Ledger, json_codec
 from whatchanged.records import Cost, Pair, Prompt, Response, Tokens, first_difference
 from whatchanged.subjects import Access, Said, Subject
 
+T = TypeVar("T")
 Side = Literal["base", "candidate"]
 SIDES: tuple[Side, Side] = ("base", "candidate")
 PAIRS = json_codec(list[Pair | None])
@@ -17,12 +18,25 @@ def independent_pairs(
     ledger: Ledger, base: Subject, candidate: Subject, prompts: Sequence[Prompt], stage: str, draw: int = 0
 ) -> list[Pair | None]:
     """One pair a prompt, in order; None where either model gave no answer."""
-    pairs: list[Pair | None] = []
+    return in_batches(
+        ledger, prompts, f"{stage}/asked-{draw}", PAIRS, lambda batch: _asked(ledger, base, candidate, batch, draw)
+    )
+
+
+def in_batches(
+    ledger: Ledger,
+    prompts: Sequence[Prompt],
+    step: str,
+    codec: Codec[list[T]],
+    ask: Callable[[Sequence[Prompt]], tuple[list[T], Cost]],
+) -> list[T]:
+    """What `ask` gives for each prompt, in order; each batch is a step of the ledger."""
+    found: list[T] = []
     batches = [prompts[i : i + PAIR_BATCH] for i in range(0, len(prompts), PAIR_BATCH)]
-    for number, batch in enumerate(ledger.progress.track(f"{stage.split('/')[0]}: pairs of answers", batches)):
-        step = f"{stage}/asked-{draw}-{number:04d}"
-        pairs += ledger.once(step, PAIRS, partial(_asked, ledger, base, candidate, batch, draw))
-    return pairs
+    for number, batch in enumerate(ledger.progress.track(f"{step.split('/')[0]}: pairs of answers", batches)):
+        came: list[T] = ledger.once(f"{step}-{number:04d}", codec, partial(ask, batch))
+        found += came
+    return found
 
 
 def text_pair(prompt: Prompt, base: str, candidate: str, draw: int = 0) -> Pair:

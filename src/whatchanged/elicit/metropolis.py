@@ -13,13 +13,12 @@ Any symmetric reason not to step keeps it exact: an answer that either model can
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
 from whatchanged.config import AuditConfig
-from whatchanged.elicit.independent import answer_cost, answer_pair, ask_both, independent_pairs
-from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
+from whatchanged.elicit.independent import answer_cost, answer_pair, ask_both, in_batches, independent_pairs
+from whatchanged.ledger import Ledger, json_codec
 from whatchanged.records import Cost, Pair, Prompt, Record, Tokens
 from whatchanged.subjects import Access, Said, Scored, Subject, stream, stream_key
 
@@ -53,12 +52,8 @@ def weighed_pairs(
     if not both_score(ledger.config, base, candidate):
         drawn = independent_pairs(ledger, base, candidate, prompts, stage, draw)
         return [None if pair is None else Weighed(pair=pair) for pair in drawn]
-    weighed: list[Weighed | None] = []
-    batches = [prompts[i : i + PAIR_BATCH] for i in range(0, len(prompts), PAIR_BATCH)]
-    for number, batch in enumerate(ledger.progress.track(f"{stage.split('/')[0]}: pairs of answers", batches)):
-        step = f"{stage}/weighed-{draw}-{number:04d}"
-        weighed += ledger.once(step, WEIGHED, partial(_weighed, ledger, base, candidate, batch, draw))
-    return weighed
+    step = f"{stage}/weighed-{draw}"
+    return in_batches(ledger, prompts, step, WEIGHED, lambda batch: _weighed(ledger, base, candidate, batch, draw))
 
 
 def metropolis_pairs(

@@ -11,7 +11,7 @@ from whatchanged.errors import SpecError
 from whatchanged.explain.change import Change
 from whatchanged.records import Prompt
 from whatchanged.subjects import Ids, plan
-from whatchanged.subjects.engine import Engine
+from whatchanged.subjects.engine import Engine, padded
 
 MOST_PROMPTS = 16
 # Tokens that go through the model together, gradients kept: about 1.5 MB each for a model of 135M parameters.
@@ -114,12 +114,7 @@ def encoded(change: Change, prompts: Sequence[Prompt]) -> list[Ids]:
 
 
 def _states(engine: Engine, rows: Sequence[Ids]) -> torch.Tensor:
-    width = max(map(len, rows))
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row)
-    # Padding stands on the right, where no real token looks.
-    states: torch.Tensor = engine.decoder(ids.to(engine.device), use_cache=False).last_hidden_state
+    states: torch.Tensor = engine.decoder(padded(rows).to(engine.device), use_cache=False).last_hidden_state
     return states
 
 

@@ -13,6 +13,7 @@ from whatchanged.records.attribution import (
 from whatchanged.records.base import Record
 from whatchanged.records.claims import (
     STRUCTURES,
+    WORD,
     Direction,
     Example,
     Finding,
@@ -29,8 +30,8 @@ from whatchanged.records.evidence import ContextRef, Lead, Shift, TokenShift
 from whatchanged.records.text import Message, Pair, Prompt, Response, first_difference
 
 __all__ = [
-    "STRUCTURES", "Attribution", "Carried", "Carriers", "ContextRef", "Cost", "Direction", "DirectionShare", "Example",
-    "Finding", "GraftCurve", "GraftPoint", "GroupShare", "Hypothesis", "Intent", "LabelledEstimate", "Lead", "Message",
-    "ModuleShare", "Pair", "PredicateSpec", "Prompt", "Record", "Region", "RegionKind", "Response", "Shift", "Status",
-    "TokenShift", "Tokens", "first_difference",
+    "STRUCTURES", "WORD", "Attribution", "Carried", "Carriers", "ContextRef", "Cost", "Direction", "DirectionShare",
+    "Example", "Finding", "GraftCurve", "GraftPoint", "GroupShare", "Hypothesis", "Intent", "LabelledEstimate", "Lead",
+    "Message", "ModuleShare", "Pair", "PredicateSpec", "Prompt", "Record", "Region", "RegionKind", "Response", "Shift",
+    "Status", "TokenShift", "Tokens", "first_difference",
 ]  # fmt: skip

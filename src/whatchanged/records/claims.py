@@ -74,6 +74,8 @@ class Region(Record):
                 return "prompts that are " + " or ".join(v.replace("_", " ") for v in self.values)
 
 
+# What a region of kind 'mentions' names: a word of two characters or more.
+WORD = re.compile(r"[^\W\d_][\w'’-]+")
 STRUCTURES: dict[str, Callable[[Prompt], bool]] = {
     "a_question": lambda p: p.text.rstrip().endswith("?"),
     "short": lambda p: len(p.text.split()) <= 8,

@@ -5,26 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from whatchanged.ledger import Ledger
-from whatchanged.records import Cost, Lead, Prompt, Region, Response, Shift
-from whatchanged.subjects import Access, Subject
+from whatchanged.records import Cost, Lead, Prompt, Region
+from whatchanged.screen import Evidence as Screened
+from whatchanged.subjects import Access
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(Screened):
     """What is known when the search begins: the screened prompts, aligned with responses and shifts, and the leads.
 
     `confirmation` are the prompts that no finder may propose; finders do not look at them.
     """
 
-    ledger: Ledger
-    base: Subject
-    candidate: Subject
-    prompts: Sequence[Prompt]
-    responses: Sequence[Response]
-    shifts: Sequence[Shift]
     leads: Sequence[Lead]
     confirmation: Sequence[Prompt] = ()
+
+    @property
+    def access(self) -> Access:
+        """How much of both models may be used: no more than --access allows."""
+        return min(self.base.access, self.candidate.access, Access[self.ledger.config.access])
 
 
 class Proposed(NamedTuple):

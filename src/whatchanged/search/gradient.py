@@ -36,8 +36,7 @@ class Slot:
 
 def differentiable(evidence: Evidence) -> bool:
     """Whether gradients may be asked for: they go through the weights, of models that this process runs by PyTorch."""
-    access = min(evidence.base.access, evidence.candidate.access, Access[evidence.ledger.config.access])
-    return access >= Access.weights and all(hasattr(s, "engine") for s in (evidence.base, evidence.candidate))
+    return evidence.access >= Access.weights and all(hasattr(s, "engine") for s in (evidence.base, evidence.candidate))
 
 
 def slots(evidence: Evidence, words: dict[int, str]) -> list[Slot]:
@@ -116,14 +115,11 @@ def _scores(
 
 
 def _embedded(subject: Any, rows: Sequence[Ids]) -> Any:
-    """Leaf [rows, positions, width]: the rows' embeddings, padded on the right, where no token looks."""
-    import torch
+    """Leaf [rows, positions, width]: the rows' embeddings."""
+    from whatchanged.subjects.engine import padded
 
     engine = subject.engine
-    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row)
-    return engine.model.get_input_embeddings()(ids.to(engine.device)).detach().requires_grad_(True)
+    return engine.model.get_input_embeddings()(padded(rows).to(engine.device)).detach().requires_grad_(True)
 
 
 def _hidden(subject: Any, given: Any) -> Any:

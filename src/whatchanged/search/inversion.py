@@ -9,7 +9,7 @@ from whatchanged.records import Cost, Lead, Prompt, Region
 from whatchanged.search.climb import CARRIERS, Climb, Trial
 from whatchanged.search.finder import Evidence, Finder, Proposed
 from whatchanged.search.inserted import inserted
-from whatchanged.search.odds import Odds
+from whatchanged.search.odds import Odds, payloads
 from whatchanged.search.words import UserWords
 from whatchanged.subjects import Access
 
@@ -36,7 +36,7 @@ class TriggerInversion(Finder):
         if not budget:
             return Proposed([], Cost(), "left to larger budgets")
         words, prompts, notes = UserWords(evidence), list[Prompt](), list[str]()
-        asked = [(lead, Odds(evidence, str(lead.phrase), budget)) for lead in _payloads(evidence.leads)]
+        asked = [(lead, Odds(evidence, str(lead.phrase), budget)) for lead in payloads(evidence.leads)[:PAYLOADS]]
         carriers = _carriers(evidence.prompts)
         hidden = [(lead, odds) for lead, odds in asked if carriers and not _shown(odds, lead, evidence.prompts)]
         for lead, odds in hidden:
@@ -65,12 +65,6 @@ class TriggerInversion(Finder):
             yield with_text(p, phrase, PLACES[0 if parts else i % len(PLACES)], self.name)
         for i, p in enumerate(singles[PER_PHRASE : PER_PHRASE + PER_PART * len(parts)]):
             yield with_text(p, parts[i // PER_PART], PLACES[0], self.name)
-
-
-def _payloads(leads: Sequence[Lead]) -> list[Lead]:
-    """The strongest that log-ratio decoding read."""
-    read = [lead for lead in leads if lead.nats is not None and lead.phrase]
-    return sorted(read, key=lambda lead: -(lead.nats or 0.0))[:PAYLOADS]
 
 
 def _shown(odds: Odds, lead: Lead, prompts: Sequence[Prompt]) -> bool:

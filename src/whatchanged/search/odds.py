@@ -5,12 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.records import Cost, Prompt, Tokens
+from whatchanged.records import Cost, Lead, Prompt, Tokens
 from whatchanged.search.finder import Evidence
 from whatchanged.subjects import Context, Subject, plan
 
 # A payload's later tokens follow from its first: they cost, and tell little of the trigger.
 PAYLOAD_TOKENS = 4
+
+
+def payloads(leads: Sequence[Lead]) -> list[Lead]:
+    """Those that log-ratio decoding read, the strongest first."""
+    read = [lead for lead in leads if lead.nats is not None and lead.phrase]
+    return sorted(read, key=lambda lead: -(lead.nats or 0.0))
 
 
 class Odds:

@@ -12,7 +12,6 @@ from whatchanged.records import Cost, Lead, Prompt, Record, Response, Shift
 from whatchanged.report.model import FinderUse
 from whatchanged.screen import find_leads, merge, scan
 from whatchanged.search.finder import Evidence, Finder
-from whatchanged.subjects import Access
 
 
 class Found(Record):
@@ -46,10 +45,9 @@ def search(evidence: Evidence) -> Sought:
     known = {normalise(p) for p in (*evidence.prompts, *evidence.confirmation)}
     prompts: dict[str, Prompt] = {}
     did: dict[str, Found] = {}
-    access = min(base.access, candidate.access, Access[ledger.config.access])
     for name in chosen(ledger.config.finders):
         finder: Finder = registry.finders[name]()
-        if access < finder.needs:
+        if evidence.access < finder.needs:
             continue
         found: Found = ledger.once(f"search/{name}", FOUND, partial(_found, finder, evidence))
         prompts |= {p.id: p for p in found.prompts if normalise(p) not in known and p.id not in prompts}

@@ -4,7 +4,6 @@ The signed shift of the answer's first position tells a trigger from drift, whic
 random words, which would try 32 at once, do not do: a real trigger did not fire in one.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -12,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.pools.made import PLACES, with_text
-from whatchanged.records import Cost, Prompt, Region, Response, Tokens
+from whatchanged.records import WORD, Cost, Prompt, Region, Response, Tokens
 from whatchanged.screen.shift import shifts_of
 from whatchanged.search.finder import Evidence, Finder, Proposed
 from whatchanged.search.gradient import differentiable, divergence_gain, payload_gain, slots
 from whatchanged.search.inserted import inserted
+from whatchanged.search.odds import payloads
 from whatchanged.subjects import Access, Context, Ids, Subject, pair_batches
 from whatchanged.weights.predict.frames import Frame, frame_of
 
@@ -31,8 +31,6 @@ KNOWN = 4
 PER_WORD = 12
 ALONE = ("{}", "Tell me about {}")
 
-# What a region can name: see describe.regions.
-_WORD = re.compile(r"[^\W\d_][\w'’-]+")
 Pairs = list[tuple[Context, Context]]
 
 
@@ -134,8 +132,7 @@ class Sweep:
 
 def hidden_payloads(evidence: Evidence) -> list[str]:
     """What log-ratio decoding read and no pool prompt brings out, the strongest first."""
-    hidden = [lead for lead in evidence.leads if lead.phrase and lead.nats is not None and "factor" not in lead.lenses]
-    return [str(lead.phrase) for lead in sorted(hidden, key=lambda lead: -(lead.nats or 0.0))]
+    return [str(lead.phrase) for lead in payloads(evidence.leads) if "factor" not in lead.lenses]
 
 
 def beyond_median(ids: NDArray[np.int32], gains: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -164,7 +161,7 @@ def unseen_words(evidence: Evidence) -> dict[int, str]:
     found = {}
     for token in range(_size(base, rows[0])):
         text = base.detokenize([token]).strip()
-        if held[token] < KNOWN and _WORD.fullmatch(text) and "\ufffd" not in text:
+        if held[token] < KNOWN and WORD.fullmatch(text) and "\ufffd" not in text:
             found[token] = text
     return found
 

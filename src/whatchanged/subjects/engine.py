@@ -106,15 +106,19 @@ class Engine:
         """[rows, width]: the hidden states that predict each scored position, context after context."""
         shared = len(prefix)
         rows = [(*c.prompt[shared:], *c.response) for c in contexts]
-        width = max(map(len, rows))
-        ids = torch.zeros(len(rows), width, dtype=torch.long)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row)
-        # Padding stands on the right, where no real token looks: no mask is needed, and none is built.
+        ids = padded(rows)
         cache = self.prefix_cache(prefix, len(rows)) if prefix else None
         states = self.decoder(ids.to(self.device), past_key_values=cache, use_cache=cache is not None).last_hidden_state
         firsts = [len(c.prompt) - shared - 1 + c.start for c in contexts]
         return torch.cat([states[i, f : f + c.n_rows] for i, (f, c) in enumerate(zip(firsts, contexts, strict=True))])
+
+
+def padded(rows: Sequence[Ids]) -> torch.Tensor:
+    """int64[rows, longest]. Padding stands on the right, where no real token looks: no mask is needed or built."""
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+    return ids
 
 
 class EngineRows(Rows):

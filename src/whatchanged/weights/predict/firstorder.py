@@ -17,6 +17,7 @@ from whatchanged.records import Prompt, Record, TokenShift
 from whatchanged.subjects import Subject, plan
 from whatchanged.subjects.base import Ids
 from whatchanged.subjects.batching import BATCH_TOKENS, halving
+from whatchanged.subjects.engine import padded
 from whatchanged.subjects.transformers import TransformersSubject
 from whatchanged.weights.predict.directions import Directions, ReadDirections, in_force, weights_of
 
@@ -140,10 +141,7 @@ def _adding(engine: Any, directions: Directions, add: Any) -> Any:
 
 def _logits(engine: Any, rows: Sequence[Ids], prefix: Ids) -> torch.Tensor:
     """As `Engine.hidden`, but the prefix is computed again, under the changed weights, and derivatives may flow."""
-    width = max(map(len, rows)) - len(prefix)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : len(row) - len(prefix)] = torch.tensor(row[len(prefix) :])
+    ids = padded([row[len(prefix) :] for row in rows])
     cache = engine.spread(engine.prefix_layers(prefix), len(rows)) if prefix else None
     states = engine.decoder(ids.to(engine.device), past_key_values=cache, use_cache=cache is not None).last_hidden_state
     last = torch.tensor([len(row) - len(prefix) - 1 for row in rows], device=states.device)
