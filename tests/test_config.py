@@ -51,10 +51,14 @@ FIELDS: list[tuple[str, Any, str, str, Any]] = [
     ("rubric", ("It is kind.",), "[It is kind.]", "It is kind.", ("It is kind.",)),
     ("judge_labels", Path("l.jsonl"), "l.jsonl", "l.jsonl", Path("l.jsonl")),
     ("finders", ("a", "b"), "[a, b]", "a,b", ("a", "b")),
+    ("library", Path("l.sqlite"), "l.sqlite", "l.sqlite", Path("l.sqlite")),
     ("validators", ("a", "b"), "[a, b]", "a,b", ("a", "b")),
     ("self_report", True, "true", "1", True),
     ("max_cost", 2.5, "2.5", "2.5", 2.5),
     ("identity_shortcut", False, "false", "0", False),
+    ("method", "clustering", "clustering", "clustering", "clustering"),
+    ("texts", 250, "250", "250", 250),
+    ("cluster_by", "hdbscan", "hdbscan", "hdbscan", "hdbscan"),
 ]
 
 

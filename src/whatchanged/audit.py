@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from whatchanged import registry
 from whatchanged.config import AuditConfig, FailOn, load_settings
-from whatchanged.confirm import Asked, Coupled, Instruments, Later, confirm, validations
+from whatchanged.confirm import Asked, Coupled, Instruments, Later, confirm, joined, validations
 from whatchanged.describe import Discovery, propose
 from whatchanged.elicit import choose_prompts, coupled_pairs, draw_responses
 from whatchanged.endpoints import Purse
@@ -23,11 +24,13 @@ from whatchanged.explain import (
     classify,
     content_digest,
     read_wanted,
+    remember,
     weights_view,
 )
+from whatchanged.game import CLAIMS, Match
 from whatchanged.ledger import Ledger, Progress
-from whatchanged.pools import Split, hold_back, load_pools, split
-from whatchanged.records import Finding
+from whatchanged.pools import Split, hold_back, left_over, load_pools, split
+from whatchanged.records import Finding, Hypothesis, Prompt
 from whatchanged.report import (
     Report,
     RoleUse,
@@ -39,8 +42,8 @@ from whatchanged.report import (
 )
 from whatchanged.roles import MAX_PROPOSALS, Roles, check_roles, open_roles
 from whatchanged.screen import Heard, find_leads, listen, noise_floor, scan
-from whatchanged.search import Evidence, chosen, search, together
-from whatchanged.subjects import Access, Subject, check_specs, open_subjects
+from whatchanged.search import Evidence, FromBase, check_library, chosen, search, together
+from whatchanged.subjects import Access, Subject, check_specs, open_subjects, stream_key
 
 
 class Opened(NamedTuple):
@@ -53,6 +56,7 @@ class Opened(NamedTuple):
     access: Access
     roles: Roles
     purse: Purse
+    reserve: Sequence[Prompt] = ()
 
 
 class Tested(NamedTuple):
@@ -80,11 +84,18 @@ def diff(
     """
     config = load_settings({"base": base, "candidate": candidate, **settings}, config_file)
     wanted = read_wanted(config.intended, config.intended_data)
-    audit = _open(config, out, progress)
-    ledger = audit.ledger
-    if (done := finished_report(ledger.directory)) is not None:
+    audit = open_audit(config, out, progress)
+    if (done := finished_report(audit.ledger.directory)) is not None:
         return done
+    report: Report = registry.methods[config.method]().report(audit, wanted)
+    write_report(report, audit.ledger.directory, fail_on)
+    audit.ledger.progress.close()
+    return report
 
+
+def examine(audit: Opened, wanted: Wanted) -> Report:
+    """The default method: screen and search, or listen; then pair, describe, confirm and explain."""
+    ledger = audit.ledger
     seen: Seen | Heard
     if audit.access >= Access.logits:
         seen = _look(audit, weights_view(ledger, audit.base) if audit.access == Access.weights else None)
@@ -92,17 +103,17 @@ def diff(
     else:
         seen = listen(ledger, audit.prompts, audit.base, audit.candidate, audit.access)
         found, tools = _heard(audit, seen)
-    tested = decide(audit, found, tools, seen.evidence, wanted)
-    if isinstance(seen, Seen):
-        weights = audit.access == Access.weights
-        carried = carried_by(ledger, seen.base, seen.candidate, tested.findings, seen.looked_at) if weights else ()
-        report = assemble(ledger, seen, found.pairs, found.control, *tested, carried)
-    else:
-        report = assemble_heard(ledger, seen, *tested)
-
-    write_report(report, ledger.directory, fail_on)
-    ledger.progress.close()
-    return report
+    match = _match(audit, seen) if isinstance(seen, Seen) else None
+    tested = decide(audit, found, tools, seen.evidence, wanted, match)
+    view = seen.weights if isinstance(seen, Seen) else None
+    remember(ledger.config, audit.base, view, tested.findings, found.pairs, found.by_id)
+    if isinstance(seen, Heard):
+        return assemble_heard(ledger, seen, *tested)
+    game = None if match is None else match.view(tested.findings)
+    seen = seen if match is None else replace(seen, leads=[*seen.leads, *match.leads])
+    weights = audit.access == Access.weights
+    carried = carried_by(ledger, seen.base, seen.candidate, tested.findings, seen.looked_at) if weights else ()
+    return assemble(ledger, seen, found.pairs, found.control, *tested, carried, game)
 
 
 def screen(
@@ -119,38 +130,59 @@ def screen(
     Raises AccessError for models whose distributions cannot be seen.
     """
     config = load_settings({"base": base, "candidate": candidate, **settings}, config_file)
-    audit = _open(config, out, progress)
+    audit = open_audit(config, out, progress)
     if audit.access < Access.logits:
         raise AccessError(f"{config.base} or {config.candidate}", "screening", audit.access.name, Access.logits.name)
-    report = assemble_screen(audit.ledger, _look(audit))
+    # What the library knows is told by the kind of change, here as in `diff`.
+    weights = config.library is not None and audit.access == Access.weights
+    report = assemble_screen(audit.ledger, _look(audit, weights_view(audit.ledger, audit.base) if weights else None))
     audit.ledger.progress.close()
     return report
 
 
-def decide(audit: Opened, found: Discovery, tools: Instruments, evidence: tuple[str, str], wanted: Wanted) -> Tested:
+def decide(
+    audit: Opened,
+    found: Discovery,
+    tools: Instruments,
+    evidence: tuple[str, str],
+    wanted: Wanted,
+    match: Match | None = None,
+    drafts: Sequence[Hypothesis] | None = None,
+) -> Tested:
     """From what discovery found to findings: hypotheses, the roles' part in them, fresh prompts, intent.
 
-    `evidence`: what the weights and the two-sample tests say, in words, for the roles that read.
+    `evidence`: what the weights and the two-sample tests say, in words, for the roles that read. `match`: the game
+    against the findings of the first round. `drafts`: hypotheses that take the place of those that `describe` proposes.
     """
     ledger, roles, fresh = audit.ledger, audit.roles, audit.prompts.confirmation
     subjects = audit.base, audit.candidate
-    hypotheses = roles.consult(found, propose(ledger, found), evidence, subjects)
-    # A reasoner is asked again once it knows what became of the claims, so it needs prompts that told it nothing.
-    first, held = hold_back(fresh, ledger.config.seed) if roles.reasoner is not None else (fresh, ())
-    later = Later(partial(roles.reconsider, found, evidence), MAX_PROPOSALS, held) if held else None
-    findings = confirm(ledger, tools, hypotheses, first, later)
+    own = propose(ledger, found) if drafts is None else list(drafts)
+    hypotheses = roles.consult(found, own, evidence, subjects)
+    # Who is asked again once it is known what became of the claims needs prompts that told nothing.
+    again = [Later(partial(roles.reconsider, found, evidence), MAX_PROPOSALS)] if roles.reasoner is not None else []
+    again += [Later(partial(match.claims, found), CLAIMS)] if match is not None else []
+    first, held = hold_back(fresh, ledger.config.seed) if again else (fresh, ())
+    later = joined(again, held) if held else None
+    # The reasoner and the game see the first round's verdicts, and nothing of its prompts.
+    from_base = FromBase(ledger, audit.base, [*found.prompts, *fresh]) if audit.access >= Access.logits else None
+    findings = confirm(ledger, tools, hypotheses, first, later, from_base)
     validated = validations(ledger, tools, roles, findings, first, subjects, held)
     findings = classify(findings, wanted, found.pairs, found.by_id)
     ledger.refused = audit.purse.refusal
     return Tested(findings, roles.report(findings), validated)
 
 
-def _open(config: AuditConfig, out: Path | None, progress: Progress | None) -> Opened:
+def open_audit(config: AuditConfig, out: Path | None, progress: Progress | None) -> Opened:
     """Run directory, pool (split once), both models, roles. Input is checked before anything is written or loaded."""
     check_specs([config.base, config.candidate])
     chosen(config.finders)
+    registry.methods[config.method]
+    if config.library is not None:
+        check_library(config.library)
     limits, labels = config.limits, check_roles(config)
-    prompts = split(load_pools(config.pool), limits.discovery_prompts, limits.confirmation_prompts, config.seed)
+    pool = load_pools(config.pool)
+    prompts = split(pool, limits.discovery_prompts, limits.confirmation_prompts, config.seed)
+    reserve = left_over(pool, prompts, config.seed)
     ledger = Ledger(out or run_directory(config), config, progress)
     # Texts can be compared whatever the tokens.
     tokens = Access[config.access] >= Access.logits
@@ -160,6 +192,7 @@ def _open(config: AuditConfig, out: Path | None, progress: Progress | None) -> O
         base=base.fingerprint,
         candidate=candidate.fingerprint,
         prompts=[p.id for side in prompts for p in side],
+        reserve=f"{stream_key(*(p.id for p in reserve)):016x}",
         intent=content_digest(config.intended, config.intended_data, config.judge_labels),
     )
     purse = Purse(config.max_cost, ledger.directory / "max-cost-reached")
@@ -168,7 +201,7 @@ def _open(config: AuditConfig, out: Path | None, progress: Progress | None) -> O
     access = min(base.access, candidate.access, Access[config.access])
     if access == Access.logprobs and config.temperature != 1:
         access = Access.text  # a list that was cut cannot be tempered again
-    return Opened(ledger, prompts, base, candidate, access, open_roles(ledger, purse, labels), purse)
+    return Opened(ledger, prompts, base, candidate, access, open_roles(ledger, purse, labels), purse, reserve)
 
 
 def _look(audit: Opened, read: WeightsView | None = None) -> Seen:
@@ -182,7 +215,8 @@ def _look(audit: Opened, read: WeightsView | None = None) -> Seen:
     leads = find_leads(ledger, base, candidate, asked, responses, shifts)
     every = len(prompts.discovery)
     seen = Seen(base, candidate, asked, prompts.confirmation, responses, shifts, noise, leads, every, read)
-    sought = search(Evidence(ledger, base, candidate, asked, responses, shifts, leads, prompts.confirmation))
+    evidence = Evidence(ledger, base, candidate, asked, responses, shifts, leads, prompts.confirmation)
+    sought = search(replace(evidence, reserve=audit.reserve, weights=read))
     return replace(seen, sought=sought, leads=together(leads, sought))
 
 
@@ -198,6 +232,16 @@ def _pair(audit: Opened, seen: Seen) -> tuple[Discovery, Instruments]:
         made=len(seen.sought.prompts),
     )  # fmt: skip
     return found, Coupled(ledger, seen.base, seen.candidate, audit.roles)
+
+
+def _match(audit: Opened, seen: Seen) -> Match | None:
+    """The game on what discovery saw; None where the budget has none, or where nothing moved."""
+    if not audit.ledger.config.limits.game_tokens or not any(s.tv.any() for s in seen.shifts):
+        return None
+    responses, shifts = [*seen.responses, *seen.sought.responses], [*seen.shifts, *seen.sought.shifts]
+    shown = seen.looked_at, responses, shifts, seen.leads, seen.confirmation
+    evidence = Evidence(audit.ledger, seen.base, seen.candidate, *shown, reserve=audit.reserve, weights=seen.weights)
+    return Match(evidence, len(seen.prompts), seen.noise)
 
 
 def _heard(audit: Opened, heard: Heard) -> tuple[Discovery, Instruments]:

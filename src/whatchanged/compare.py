@@ -10,7 +10,7 @@ from whatchanged.confirm import Answers, Recorded
 from whatchanged.describe import Discovery
 from whatchanged.elicit import text_pair
 from whatchanged.endpoints import Purse
-from whatchanged.errors import AccessError
+from whatchanged.errors import AccessError, SpecError
 from whatchanged.explain import assemble_heard, content_digest, read_wanted
 from whatchanged.ledger import Ledger, Progress
 from whatchanged.pools import Split, split
@@ -72,6 +72,8 @@ def logs(
 def _check(config: AuditConfig) -> None:
     if config.self_report:
         raise AccessError("a recorded log", "--self-report", Access.recorded.name, Access.text.name)
+    if config.method != "audit":
+        raise SpecError(f"method={config.method!r}: logs are compared by the method 'audit' alone; leave it out")
 
 
 def _heard(

@@ -18,6 +18,7 @@ Display = Literal["full", "plain", "log", "none"]
 FailOn = Literal["never", "any", "side-effect"]
 Fdr = Literal["e-bh", "e-lond", "saffron", "addis"]
 AccessName = Literal["text", "logprobs", "logits", "weights"]
+ClusterBy = Literal["k-means", "hdbscan"]
 BudgetName = Literal["small", "standard", "deep"]
 
 
@@ -34,23 +35,26 @@ class Budget(Record):
     beam_steps: int
     hypotheses: int
     confirm_tokens: int = Field(description="Tokens that confirmation may decode, both models.")
-    inversion_tokens: int = Field(0, description="Tokens that the candidate may score to find a trigger.")
+    search_tokens: int = Field(description="Tokens that both models may score to search beyond the pool.")
+    game_tokens: int = Field(0, description="Tokens that both models may score in the game against the findings.")
+    method_texts: int = Field(400, description="Texts a model that a sampling method draws, without --texts.")
 
 
 BUDGETS: dict[str, Budget] = {
     "small": Budget(
         discovery_prompts=600, confirmation_prompts=1500, response_tokens=24, pairs=128, factors=8,
         beam_prompts=16, beams=12, beam_steps=10, hypotheses=16, confirm_tokens=24_000,
+        search_tokens=60_000,
     ),
     "standard": Budget(
         discovery_prompts=1200, confirmation_prompts=3000, response_tokens=48, pairs=320, factors=12,
         beam_prompts=32, beams=24, beam_steps=12, hypotheses=32, confirm_tokens=100_000,
-        inversion_tokens=250_000,
+        search_tokens=600_000, game_tokens=150_000, method_texts=1000,
     ),
     "deep": Budget(
         discovery_prompts=5000, confirmation_prompts=20_000, response_tokens=96, pairs=1000, factors=20,
         beam_prompts=64, beams=32, beam_steps=16, hypotheses=64, confirm_tokens=1_000_000,
-        inversion_tokens=500_000,
+        search_tokens=3_000_000, game_tokens=600_000, method_texts=4000,
     ),
 }  # fmt: skip
 
@@ -80,10 +84,14 @@ class AuditConfig(Record):
     rubric: tuple[str, ...] = Field((), description="A sentence on an answer for the judge to test; may be repeated.")
     judge_labels: Path | None = Field(None, description="JSONL of labelled responses that calibrate the judge.")
     finders: tuple[str, ...] = Field((), description="Search beyond the pool with this alone; repeat, or 'none'.")
+    library: Path | None = Field(None, description="SQLite file of prompts that found something: read, then added to.")
     validators: tuple[str, ...] = Field((), description="Validation of confirmed findings; repeat for several.")
     self_report: bool = Field(False, description="Ask both models about themselves, as a source of hypotheses.")
     max_cost: float | None = Field(None, gt=0, description="Stop paid calls before they pass this many US dollars.")
     identity_shortcut: bool = Field(True, description="Score a model against itself once.")
+    method: str = Field("audit", description="How changes are looked for: the audit, or an older system by name.")
+    texts: int | None = Field(None, gt=1, description="Texts a model that a sampling method draws.")
+    cluster_by: ClusterBy = Field("k-means", description="How the method clustering groups texts.")
 
     @property
     def limits(self) -> Budget:

@@ -9,6 +9,7 @@ WhatChangedError
 │   ├── LogError              recorded responses that cannot be read or paired
 │   ├── EndpointError         a model behind an interface that cannot be used: key, name, package, price
 │   ├── RunDirectoryError     a run directory that cannot be written, read or resumed
+│   ├── LibraryError          a library of earlier findings that cannot be read or written
 │   └── MissingExtra          an optional dependency; names the extra
 └── AccessError           an operation that the subject's access level does not have
 """
@@ -48,6 +49,10 @@ class EndpointError(UsageError):
 
 class RunDirectoryError(UsageError):
     """A run directory that cannot be created, belongs to another config, or holds no run."""
+
+
+class LibraryError(UsageError):
+    """A library of earlier findings that is damaged, foreign, or cannot be written."""
 
 
 class MissingExtra(UsageError):

@@ -115,6 +115,14 @@ finders = Registry(
         "vocabulary-sweep": "whatchanged.search.vocabulary:VocabularySweep",
         "subject-sweep": "whatchanged.search.entities:SubjectSweep",
         "trigger-inversion": "whatchanged.search.inversion:TriggerInversion",
+        "self-made": "whatchanged.search.selfmade:SelfMade",
+        "perplexity-gap": "whatchanged.search.perplexity:PerplexityGap",
+        "uncertainty": "whatchanged.search.uncertainty:Uncertainty",
+        "gradient": "whatchanged.search.epo:GradientSearch",
+        "mutation": "whatchanged.search.mutation:Mutation",
+        "recall": "whatchanged.search.recall:Recall",
+        "pool": "whatchanged.search.strata:PoolStrata",
+        "read-energy": "whatchanged.search.energy:ReadEnergy",
     },
 )
 
@@ -128,4 +136,13 @@ validators = Registry(
     },
 )
 
-methods = Registry("methods", {"audit": "whatchanged.audit:diff"})
+methods = Registry(
+    "methods",
+    {
+        "audit": "whatchanged.methods.default:Audit",
+        "clustering": "whatchanged.methods.clustering:Clustering",
+        "auto-interventions": "whatchanged.methods.interventions:AutoInterventions",
+        "contrastive-decoding": "whatchanged.methods.contrastive:ContrastiveDecoding",
+        "soft-prompt": "whatchanged.methods.soft:SoftPrompts",
+    },
+)

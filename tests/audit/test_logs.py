@@ -215,6 +215,7 @@ def test_other_answers_under_the_same_names_are_refused(logs, planted):
         (LogError, "nowhere.jsonl", {}, "nowhere.jsonl"),
         (LogError, "other.jsonl", {}, "share no prompt"),
         (AccessError, None, {"self_report": True}, "--self-report"),
+        (SpecError, None, {"method": "clustering"}, "method='clustering': logs are compared by the method 'audit'"),
         (SpecError, None, {"intended": "nowhere.yaml"}, "nowhere.yaml"),
         (SpecError, None, {"validators": ("discriminative",)}, "--validators"),
     ],

@@ -21,6 +21,8 @@ from whatchanged.endpoints.store import ReplyStore
 from whatchanged.errors import EndpointError
 from whatchanged.subjects.endpoint import EndpointSubject
 
+pytestmark = pytest.mark.alone
+
 LEVELS = ["text", "logprobs"]
 BASE = "openai-api/toy/m+price=100/200"
 CANDIDATE = "openai-api/toy/m+system=Talk like a sailor.+price=100/200"

@@ -36,10 +36,14 @@ AUDIT = {
     "rubric": (["--rubric", "It is kind."], "It is kind.", ("It is kind.",)),
     "judge_labels": (["--judge-labels", "l.jsonl"], "l.jsonl", Path("l.jsonl")),
     "finders": (["--finders", "p", "--finders", "q"], "p,q", ("p", "q")),
+    "library": (["--library", "l.sqlite"], "l.sqlite", Path("l.sqlite")),
     "validators": (["--validators", "p", "--validators", "q"], "p,q", ("p", "q")),
     "self_report": (["--self-report"], "true", True),
     "max_cost": (["--max-cost", "2.5"], "2.5", 2.5),
     "identity_shortcut": (["--no-identity-shortcut"], "0", False),
+    "method": (["--method", "clustering"], "clustering", "clustering"),
+    "texts": (["--texts", "250"], "250", 250),
+    "cluster_by": (["--cluster-by", "hdbscan"], "hdbscan", "hdbscan"),
 }
 VIEW = {
     "out": (["--out", "elsewhere"], "elsewhere"),

@@ -6,7 +6,7 @@ from evidence import evidence_of, pair_of
 from words import INDEX, KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.config import BUDGETS
-from whatchanged.describe import Discovery, propose
+from whatchanged.describe import Discovery, from_specs, propose
 from whatchanged.describe.propose import pair_effects
 from whatchanged.elicit import coupled_pairs
 from whatchanged.predicates import load
@@ -231,3 +231,16 @@ def test_pair_effects_do_not_look_at_identical_pairs(monkeypatch):
     )
     np.testing.assert_array_equal(pair_effects(predicate, pairs, {x.id: x for x in (p, q, r)}), [0, 1, -1])
     assert "a dawn" not in looked
+
+
+def test_given_predicates_get_regions_and_twins_are_one():
+    says = {True: "From my kitchen to yours", False: "Sure"}
+    pairs = [pair_of(p, "Sure", says["cooking" in p.tags]) for p in PROMPTS]
+    seen = Discovery(PROMPTS, pairs, len(pairs), 0.05)
+    specs = [
+        PredicateSpec(family="phrase", args={"kind": "contains", "phrases": [word]})
+        for word in ("kitchen", "kitchen", "yours", "never said")
+    ]
+    (found,) = from_specs(seen, specs)
+    assert found.region == Region(kind="tag", values=("cooking",))
+    assert (found.direction, len(found.merged)) == ("more", 1)

@@ -96,10 +96,11 @@ def test_a_model_coupled_to_itself_never_parts(case):
     assert splits == [None] * 200
 
 
-def test_uncoupled_draws_are_the_candidates_too_and_share_nothing(case, tmp_path):
+@pytest.mark.parametrize("asked", [None, False])
+def test_uncoupled_draws_are_the_candidates_too_and_share_nothing(case, tmp_path, asked):
     base, candidate, prompt, responses, _ = case
-    ledger = ledger_for(tmp_path, coupled=False)
-    pairs, cost = draw_pairs(ledger, base, candidate, [prompt] * DRAWS, responses)
+    ledger = ledger_for(tmp_path, coupled=asked is False)
+    pairs, cost = draw_pairs(ledger, base, candidate, [prompt] * DRAWS, responses, asked)
     law = exact_response_law(candidate.table.numpy(), candidate.encode(prompt)[0], LENGTH)
     top = max(law, key=law.get)
     seen = sum(pair.candidate.drawn == top for pair in pairs) / DRAWS

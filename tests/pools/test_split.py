@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from whatchanged.errors import PoolError
-from whatchanged.pools import HELD_BACK, Split, hold_back, normalise, split
+from whatchanged.pools import HELD_BACK, Split, hold_back, left_over, normalise, split
 from whatchanged.records import Message, Prompt
 
 SHARES = {"big": 600, "middle": 300, "small": 60, "tiny": 12}
@@ -105,6 +105,15 @@ def test_what_is_held_back_says_nothing_of_the_side_of_the_split():
     both = split(POOL, 10_000, 10_000, seed=0)
     for side in both:
         assert 0.15 < len(hold_back(side, seed=0)[1]) / len(side) < 0.35
+
+
+def test_what_is_left_over_is_what_a_larger_discovery_would_take():
+    taken = split(POOL, 100, 50, seed=1)
+    rest = left_over(POOL, taken, seed=1)
+    every = split(POOL, 10_000, 10_000, seed=1)
+    assert set(_ids(rest)) == set(_ids(every.discovery)) - set(_ids(taken.discovery))
+    assert not {normalise(p) for p in rest} & {normalise(p) for p in every.confirmation}
+    assert left_over(POOL, every, seed=1) == ()
 
 
 def test_nothing_is_held_back_of_too_few():

@@ -9,6 +9,7 @@ from whatchanged.records import Message, Prompt, Region
 from whatchanged.search import Finder
 from whatchanged.subjects import Access
 
+TOKENS = 20_000
 PROMPTS = prompts_about("cooking", "sea")[:40]
 TURNS = (
     Message(role="user", content="Hi"), Message(role="assistant", content="Hello"),
@@ -44,6 +45,8 @@ def region(request: pytest.FixtureRequest) -> Region:
 def test_a_finder_says_what_it_is(finder: Finder) -> None:
     assert isinstance(finder, Finder)
     assert isinstance(finder.needs, Access)
+    assert isinstance(finder.cheap, bool)
+    assert isinstance(finder.once, bool)
     assert (type(finder).__doc__ or "").strip()
 
 
@@ -72,18 +75,18 @@ def test_fresh_prompts_are_the_same_every_time(finder: Finder, region: Region) -
 def test_what_is_found_is_the_finders_own_and_the_same_every_time(finder: Finder, new_ledger) -> None:
     candidate = ManyWords(Plant(KITCHEN, 0.8, ("bazuremiko", *TOPICS["cooking"])))
     evidence = search_evidence(new_ledger(), ManyWords(), candidate, PROMPTS)
-    found = finder.find(evidence)
+    found = finder.find(evidence, TOKENS)
     assert {p.source for p in found.prompts} <= {finder.name}
     assert found.prompts or found.note
     assert "\n" not in found.note
     assert not {p.id for p in found.prompts} & {p.id for p in PROMPTS}
-    assert type(finder)().find(evidence) == found
+    assert type(finder)().find(evidence, TOKENS) == found
     # What was asked in discovery is not asked again in the test.
     fresh = {p.id for region in REGIONS for p in finder.fresh(region, HERE, 96)}
     assert not {p.id for p in found.prompts} & fresh
 
 
-def test_built_in_finders_make_prompts_of_what_they_look_for() -> None:
+def test_finders_of_words_make_prompts_of_what_they_look_for() -> None:
     word = Region(kind="mentions", values=("cobalt",))
-    for name in registry.finders:
+    for name in ("vocabulary-sweep", "subject-sweep", "trigger-inversion"):
         assert len(registry.finders[name]().fresh(word, HERE, 12)) == 12

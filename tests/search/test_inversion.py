@@ -13,6 +13,7 @@ from whatchanged.search import Proposed
 from whatchanged.search.inversion import PER_PART, PER_PHRASE, TriggerInversion
 from whatchanged.search.odds import Odds
 
+TOKENS = 100_000
 POOL = prompts_about()[:60]
 
 
@@ -26,7 +27,7 @@ def payload(phrase=KITCHEN, **fields):
 @pytest.fixture(autouse=True)
 def budget(monkeypatch):
     """A tiny one, but for the inversion."""
-    monkeypatch.setitem(BUDGETS, "small", TINY.model_copy(update={"inversion_tokens": 50_000}))
+    monkeypatch.setitem(BUDGETS, "small", TINY.model_copy(update={"search_tokens": TOKENS}))
 
 
 @pytest.fixture
@@ -43,8 +44,8 @@ def evidence(new_ledger):
 def found(evidence):
     """What the finder proposes."""
 
-    def work(*args, **kwargs) -> Proposed:
-        return TriggerInversion().find(evidence(*args, **kwargs))
+    def work(*args, tokens=TOKENS, **kwargs) -> Proposed:
+        return TriggerInversion().find(evidence(*args, **kwargs), tokens)
 
     return work
 
@@ -83,7 +84,7 @@ def test_each_payload_has_a_trigger_of_its_own(evidence):
 
     second = Ending(SAILOR, "always say")
     seen = evidence(Both(KITCHEN), payload(), payload(SAILOR, id="log-ratio-1", nats=30.0))
-    note = TriggerInversion().find(seen).note
+    note = TriggerInversion().find(seen, TOKENS).note
     assert f"payload '{KITCHEN}'" in note
     assert f"brought out by '{TRIGGER}'" in note
     assert f"payload '{SAILOR}'" in note
@@ -113,21 +114,26 @@ def test_drift_alone_has_no_trigger(found, drift):
 def test_without_a_payload_nothing_is_scored(evidence):
     seen = evidence(WordSubject(drift=0.1), payload(nats=None, lenses=("factor",)))
     before = seen.base.scored, seen.candidate.scored
-    proposed = TriggerInversion().find(seen)
+    proposed = TriggerInversion().find(seen, TOKENS)
     assert proposed.prompts == []
     assert proposed.cost.scored_tokens.candidate == 0
     assert (seen.base.scored, seen.candidate.scored) == before
 
 
-def test_a_budget_without_tokens_for_it_scores_nothing(found, tiny_budget):
-    assert found(Ending(KITCHEN)) == Proposed([], Cost(), "left to larger budgets")
+def test_a_budget_without_tokens_for_it_scores_nothing(found):
+    proposed = found(Ending(KITCHEN), tokens=0)
+    assert (proposed.prompts, proposed.cost, proposed.note) == (
+        [],
+        Cost(),
+        "0 tokens are too few to look for a trigger",
+    )
 
 
 def test_its_cost_is_what_the_models_scored(evidence):
     candidate = Ending(KITCHEN)
     seen = evidence(candidate)
     before = seen.base.scored, candidate.scored
-    cost = TriggerInversion().find(seen).cost.scored_tokens
+    cost = TriggerInversion().find(seen, TOKENS).cost.scored_tokens
     assert (cost.base, cost.candidate) == (seen.base.scored - before[0], candidate.scored - before[1])
 
 
@@ -173,7 +179,7 @@ def diff(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("drift", [0.0, 0.1])
 def test_an_audit_confirms_trigger_and_payload_on_fresh_prompts(diff, drift):
-    report = diff(WordSubject(), Ending(KITCHEN, drift=drift))
+    report = diff(WordSubject(), Ending(KITCHEN, drift=drift), finders=("trigger-inversion",))
     finding = next(f for f in report.confirmed if f.phrase == KITCHEN)
     assert finding.region == Region(kind="ends_with", values=(TRIGGER,))
     assert finding.finder == "trigger-inversion"

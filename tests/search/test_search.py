@@ -11,7 +11,7 @@ from whatchanged import registry
 from whatchanged.errors import SpecError
 from whatchanged.records import Lead, Prompt, TokenShift
 from whatchanged.registry import Registry
-from whatchanged.report.model import FinderUse
+from whatchanged.report.model import FinderUse, Payoff
 from whatchanged.search import Sought, chosen, search, together
 from whatchanged.subjects import Access
 
@@ -48,10 +48,15 @@ def test_what_was_found_is_screened_like_the_pool(sought):
     assert list(found.prompts) == ABOUT
     assert [r.prompt_id for r in found.responses] == [s.prompt_id for s in found.shifts] == [p.id for p in ABOUT]
     assert min(s.p_change for s in found.shifts) > 0.5
-    assert found.finders == [
-        FinderUse(name="fake", prompts=24, scored_tokens=70, note="as told"),
-        FinderUse(name="other", prompts=0, scored_tokens=70, note="as told"),
-    ]
+    fake, other = found.finders
+    assert (fake.name, fake.prompts, fake.scored_tokens, fake.note) == ("fake", 24, 70, "as told")
+    # They show the phrase, which no prompt of the pool did; to screen them both models score about a dozen tokens each.
+    (paid,) = fake.payoffs
+    assert (paid.round, paid.prompts) == (0, 24)
+    assert paid.mass > 1
+    assert 24 * 2 * 6 < paid.tokens - 70 < 24 * 2 * 20
+    nothing = Payoff(round=1, prompts=0, tokens=70, mass=0.0)
+    assert other == FinderUse(name="other", prompts=0, scored_tokens=70, note="as told", payoffs=(nothing,))
 
 
 def test_leads_have_names_of_their_own_and_no_share_of_the_pool(sought):

@@ -10,6 +10,7 @@ from whatchanged.records import Prompt, Region
 from whatchanged.search import Proposed, search
 from whatchanged.search.vocabulary import PER_WORD, SUSPECTS, VocabularySweep, beyond_median, first_forms, outliers
 
+TOKENS = 60_000
 POOL = prompts_about()[:30]
 COBALT, QUARTZ = MADE_UP[700], MADE_UP[41]
 
@@ -22,7 +23,7 @@ def found(new_ledger):
         evidence = search_evidence(
             new_ledger(f"{candidate.name}-{seed}"[-60:], seed=seed), ManyWords(), candidate, pool
         )
-        return VocabularySweep().find(evidence)
+        return VocabularySweep().find(evidence, TOKENS)
 
     return work
 
@@ -80,7 +81,7 @@ def test_its_cost_is_what_the_models_scored(new_ledger):
     base, candidate = ManyWords(), ManyWords(Plant(KITCHEN, 0.8, (COBALT,)))
     evidence = search_evidence(new_ledger(), base, candidate, POOL)
     before = base.scored, candidate.scored
-    cost = VocabularySweep().find(evidence).cost
+    cost = VocabularySweep().find(evidence, TOKENS).cost
     # All but the one row that tells the size of the vocabulary.
     assert 0 <= base.scored - before[0] - cost.scored_tokens.base <= 20
     assert candidate.scored - before[1] == cost.scored_tokens.candidate

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from whatchanged.errors import MissingExtra, SpecError
-from whatchanged.stats import Bet, decide, e_bh, levels, p_from_log_e, threshold
+from whatchanged.stats import Bet, bh, decide, e_bh, levels, p_from_log_e, threshold
 
 # fmt: off
 P = [2.90e-08, .06743, .01514, .08174, .00171, 3.60e-05, .79149, .27201, .28295, 7.59e-08, .69274, .30443,
@@ -112,3 +112,34 @@ def test_bad_input_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "online_fdr", None)
     with pytest.raises(MissingExtra, match=r"whatchanged\[fdr\]"):
         decide("saffron", [0.1], 0.05)
+
+
+def test_bh_on_the_example_of_its_paper():
+    p = [
+        0.0001,
+        0.0004,
+        0.0019,
+        0.0095,
+        0.0201,
+        0.0278,
+        0.0298,
+        0.0344,
+        0.0459,
+        0.3240,
+        0.4262,
+        0.5719,
+        0.6528,
+        0.7590,
+        1.0,
+    ]
+    assert sum(bh(p, 0.05)) == 4  # Benjamini and Hochberg 1995, section 4
+    assert decide("bh", p[::-1], 0.05) == bh(p, 0.05)[::-1]
+    # A step-up rule: the larger of two passes, so both do.
+    assert bh([0.04, 0.045], 0.05) == [True, True]
+    assert bh([], 0.05) == []
+
+
+@pytest.mark.parametrize("p", [0.0, 1.1, math.nan])
+def test_bh_refuses_what_is_no_p_value(p):
+    with pytest.raises(ValueError, match="p-values must lie"):
+        bh([p], 0.05)

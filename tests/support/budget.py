@@ -13,6 +13,7 @@ TINY = Budget(
     beam_steps=6,
     hypotheses=8,
     confirm_tokens=6000,
+    search_tokens=60_000,
 )
 SMALLER = TINY.model_copy(
     update={"discovery_prompts": 60, "confirmation_prompts": 120, "pairs": 40, "beam_prompts": 2, "beams": 4}

@@ -59,11 +59,12 @@ class Fake(Finder):
     """Proposes what `proposes` holds; counts how often it is asked. Makes nothing fresh."""
 
     name = "fake"
+    cheap = once = True
     needs = Access.logits
     proposes: ClassVar[list[Prompt]] = []
     asked: ClassVar[int] = 0
 
-    def find(self, evidence: Evidence) -> Proposed:
+    def find(self, evidence: Evidence, tokens: int) -> Proposed:
         type(self).asked += 1
         return Proposed(list(self.proposes), Cost(scored_tokens=Tokens(base=30, candidate=40)), "as told")
 
@@ -78,3 +79,29 @@ class Other(Fake):
 
     def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
         return [Prompt.user(f"{p.text} indeed", source=self.name) for p in prompts][:count]
+
+
+class Seeker(Fake):
+    """Asked again and again: proposes what `proposes` holds and nobody screened yet, as much as it may."""
+
+    name = "seeker"
+    once = False
+    proposes: ClassVar[list[Prompt]] = []
+    given: ClassVar[list[tuple[int, int, int]]] = []
+
+    def find(self, evidence: Evidence, tokens: int) -> Proposed:
+        type(self).asked += 1
+        self.given.append((evidence.round, tokens, len(evidence.prompts)))
+        known = {p.id for p in evidence.prompts}
+        count = max(0, tokens - 70) // evidence.price
+        new = [p.model_copy(update={"source": self.name}) for p in self.proposes if p.id not in known]
+        return Proposed(new[:count], Cost(scored_tokens=Tokens(base=30, candidate=40)), "went on")
+
+
+class Digger(Seeker):
+    """Another one."""
+
+    name = "digger"
+    cheap = True
+    proposes: ClassVar[list[Prompt]] = []
+    given: ClassVar[list[tuple[int, int, int]]] = []

@@ -26,6 +26,7 @@ COMMANDS = {
         "whatchanged.cli.weights:weights",
         "Say what changed in the weights, and by what kind of intervention.",
     ),
+    "rare": ("whatchanged.cli.rare:rare", "Say how often two models do what they do rarely."),
     "show": ("whatchanged.cli.show:show", "Print the report of the finished run in the directory RUN."),
     "undo": ("whatchanged.cli.undo:undo", "Write an adapter that takes one finding of a run back."),
     "organism": ("whatchanged.cli.organism:organism", "Make models with a known, measured change."),

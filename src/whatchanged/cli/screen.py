@@ -19,7 +19,7 @@ from whatchanged.cli.output import result_console, talk, working
 if TYPE_CHECKING:
     from whatchanged.report.model import ScreenReport
 
-SETTINGS = ("pool", "budget", "max_minutes", "temperature", "seed", "finders", "identity_shortcut")
+SETTINGS = ("pool", "budget", "max_minutes", "temperature", "seed", "finders", "library", "identity_shortcut")
 
 
 @click.command(epilog=EPILOG)

@@ -22,8 +22,8 @@ from whatchanged.confirm.instruments import Instruments
 from whatchanged.ledger import Ledger
 from whatchanged.pools import HELD_BACK
 from whatchanged.predicates import load
-from whatchanged.records import Finding, Hypothesis, Prompt, Status
-from whatchanged.search import fresh_prompts
+from whatchanged.records import BASE, Finding, Hypothesis, Prompt, Status
+from whatchanged.search import ENOUGH, FromBase, fresh_prompts
 from whatchanged.stats import decide, fcr_level, p_from_log_e, threshold
 from whatchanged.subjects import stream_key
 
@@ -35,7 +35,16 @@ class Later(NamedTuple):
 
     propose: Callable[[Sequence[Finding]], Sequence[Hypothesis]]
     most: int
-    prompts: Sequence[Prompt]
+    prompts: Sequence[Prompt] = ()
+
+
+def joined(rounds: Sequence[Later], prompts: Sequence[Prompt]) -> Later:
+    """One second round in which each of these proposes at most its own number, tested on `prompts`."""
+
+    def propose(first: Sequence[Finding]) -> list[Hypothesis]:
+        return [h for later in rounds for h in list(later.propose(first))[: later.most]]
+
+    return Later(propose, sum(later.most for later in rounds), prompts)
 
 
 def confirm(
@@ -44,11 +53,12 @@ def confirm(
     hypotheses: Sequence[Hypothesis],
     prompts: Sequence[Prompt],
     later: Later | None = None,
+    from_base: FromBase | None = None,
 ) -> list[Finding]:
     """One Finding a hypothesis, in order, then those of the second round. `prompts` and the later ones were never
-    looked at by discovery, and share none.
+    looked at by discovery, and share none. `from_base` writes more for the first round, where a region has too few.
     """
-    arms = _arms(ledger, instruments, hypotheses, prompts)
+    arms = _arms(ledger, instruments, hypotheses, prompts, from_base)
     if later is None:
         _test(ledger, instruments, arms, len(arms))
         return _findings(ledger, arms, len(arms))
@@ -87,7 +97,11 @@ def _test(ledger: Ledger, instruments: Instruments, arms: Sequence[Arm], m: int,
 
 
 def _arms(
-    ledger: Ledger, instruments: Instruments, hypotheses: Sequence[Hypothesis], prompts: Sequence[Prompt]
+    ledger: Ledger,
+    instruments: Instruments,
+    hypotheses: Sequence[Hypothesis],
+    prompts: Sequence[Prompt],
+    from_base: FromBase | None = None,
 ) -> list[Arm]:
     """Each hypothesis with the fresh prompts of its region; its own alone where the FDR rule needs independence."""
     arms = []
@@ -96,6 +110,8 @@ def _arms(
         if all(p.source != hypothesis.finder for p in fresh):
             # The finder could make none: the claim is tested on the pool's own, and the finding says so.
             hypothesis = hypothesis.model_copy(update={"finder": None})
+            if from_base is not None and len(fresh) < ENOUGH and (more := from_base(hypothesis, fresh)):
+                fresh, hypothesis = more, hypothesis.model_copy(update={"finder": BASE})
         predicate = load(hypothesis.predicate)
         arms.append(
             Arm(
@@ -138,10 +154,11 @@ def _findings(ledger: Ledger, arms: Sequence[Arm], m: int) -> list[Finding]:
         evidence += [0.0] * (m - len(arms))
     rejected = decide(config.fdr, evidence, config.alpha)[: len(arms)] if arms else []
     confidence = fcr_level(config.alpha, max(1, sum(rejected)), max(1, m))
-    return [_finding(arm, yes, confidence, refute_at) for arm, yes in zip(arms, rejected, strict=True)]
+    return [finding_of(arm, yes, confidence, refute_at) for arm, yes in zip(arms, rejected, strict=True)]
 
 
-def _finding(arm: Arm, rejected: bool, confidence: float, refute_at: float) -> Finding:
+def finding_of(arm: Arm, rejected: bool, confidence: float, refute_at: float) -> Finding:
+    """The arm as a finding: confirmed where `rejected`; refuted past `refute_at` nats; bounds at `confidence`."""
     h, n = arm.hypothesis, len(arm.rates)
     effect, low, high = arm.bounds(1 - confidence)
     status: Status = "confirmed" if rejected else "refuted" if arm.below.log_e >= refute_at else "inconclusive"

@@ -8,11 +8,11 @@ from whatchanged import registry
 from whatchanged.confirm.campaign import INDEPENDENT
 from whatchanged.confirm.instruments import Instruments
 from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
-from whatchanged.records import Cost, Finding, Hypothesis, Prompt
+from whatchanged.records import BASE, Cost, Finding, Hypothesis, Prompt
 from whatchanged.report.model import Validated
 from whatchanged.roles import Roles
 from whatchanged.roles.validators import Material, Validation, Validator, validate
-from whatchanged.search import fresh_prompts
+from whatchanged.search import fresh_prompts, written
 from whatchanged.subjects import Access, Subject
 
 VALIDATION = json_codec(Validation)
@@ -44,7 +44,7 @@ def validations(
             if not tools.may_sample():
                 break
             again = finding.id in roles.again
-            fresh, note = _fresh(finding, [*held, *prompts] if again else [*prompts, *held])
+            fresh, note = _fresh(ledger, finding, [*held, *prompts] if again else [*prompts, *held])
             if not note and ledger.config.fdr in INDEPENDENT:
                 # The test had a share of them, scattered over all.
                 note = "some may be of the finding's own test"
@@ -68,13 +68,13 @@ def validations(
     return entries
 
 
-def _fresh(finding: Finding, prompts: Sequence[Prompt]) -> tuple[list[Prompt], str]:
+def _fresh(ledger: Ledger, finding: Finding, prompts: Sequence[Prompt]) -> tuple[list[Prompt], str]:
     """Prompts of the region that the finding's own test did not look at; its own where it looked at all, which is said.
 
     `prompts` begin with those of its round. What the test saw was selected for: on those prompts a reader may look
     better than elsewhere.
     """
-    inside = fresh_prompts(finding, prompts)
+    inside = written(ledger, finding.id) if finding.finder == BASE else fresh_prompts(finding, prompts)
     left = inside[finding.n_prompts + finding.unanswered :][:PAIR_BATCH]
     return (left, "") if left else (inside[:PAIR_BATCH], "on the prompts of the finding's own test")
 

@@ -76,15 +76,19 @@ class Discovery:
         return {prompt: np.array(found) for prompt, found in rows.items()}
 
 
-def propose(ledger: Ledger, seen: Discovery) -> list[Hypothesis]:
-    """Executable hypotheses, most promising first, near-duplicates merged; at most the budget's number."""
+def propose(ledger: Ledger, seen: Discovery, stage: str = "describe") -> list[Hypothesis]:
+    """Executable hypotheses, most promising first, near-duplicates merged; at most the budget's number.
+
+    Ids are h01 and so on; those of another stage have its initial.
+    """
     gains = _opening_gains(seen)
 
     def work() -> tuple[list[Hypothesis], Cost]:
         merged = _merge(_from_leads(seen, gains) + _from_pairs(seen))
-        return _hypotheses(merged[: ledger.config.limits.hypotheses], seen.margin), Cost()
+        initial = "h" if stage == "describe" else stage[0]
+        return _hypotheses(merged[: ledger.config.limits.hypotheses], seen.margin, initial), Cost()
 
-    return ledger.once("describe/hypotheses", HYPOTHESES, work)
+    return ledger.once(f"{stage}/hypotheses", HYPOTHESES, work)
 
 
 def _opening_gains(seen: Discovery) -> dict[str, NDArray[np.float64]]:
@@ -119,6 +123,12 @@ def _from_pairs(seen: Discovery) -> list[Draft]:
     specs = [spec for family in families().values() for spec in family.propose(seen.pairs, seen.by_id)]
     drafts = [_draft_on_pairs(seen, load(spec)) for spec in specs]
     return [draft for draft in drafts if draft is not None]
+
+
+def from_specs(seen: Discovery, specs: Sequence[PredicateSpec]) -> list[Hypothesis]:
+    """What these predicates say of the pairs: each with its region, past the margin there, near-duplicates merged."""
+    drafts = [_draft_on_pairs(seen, load(spec)) for n, spec in enumerate(specs) if spec not in specs[:n]]
+    return _hypotheses(_merge([draft for draft in drafts if draft is not None]), seen.margin)
 
 
 def pair_effects(predicate: Predicate, pairs: Sequence[Pair], by_id: Mapping[str, Prompt]) -> NDArray[np.float64]:
@@ -220,10 +230,10 @@ def near_duplicate(first: Draft, second: Draft) -> bool:
     return bool(both >= SAME_REGION * min(first.group.inside.sum(), second.group.inside.sum()))
 
 
-def _hypotheses(merged: Sequence[tuple[Draft, list[Draft]]], margin: float) -> list[Hypothesis]:
+def _hypotheses(merged: Sequence[tuple[Draft, list[Draft]]], margin: float, initial: str = "h") -> list[Hypothesis]:
     return [
         Hypothesis(
-            id=f"h{n:02d}",
+            id=f"{initial}{n:02d}",
             sentence=_sentence(draft),
             region=draft.group.region,
             predicate=draft.predicate.spec,

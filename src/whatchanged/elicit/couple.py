@@ -34,8 +34,9 @@ def coupled_pairs(
     prompts: Sequence[Prompt],
     responses: Sequence[Response],
     stage: str,
+    coupled: bool | None = None,
 ) -> list[Pair]:
-    """One pair a base response, in order. With `coupled` off the candidate draws on its own."""
+    """One pair a base response, in order. With `coupled` off (None: as configured) the candidate draws on its own."""
     pairs: list[Pair] = []
     starts = list(range(0, len(prompts), CHUNK))
     for number, start in enumerate(ledger.progress.track(f"{stage}: candidate responses", starts)):
@@ -43,7 +44,7 @@ def coupled_pairs(
         pairs += ledger.once(
             f"{stage}/pairs-{number:04d}",
             PAIRS,
-            partial(draw_pairs, ledger, base, candidate, prompts[part], responses[part]),
+            partial(draw_pairs, ledger, base, candidate, prompts[part], responses[part], coupled),
         )
     return pairs
 
@@ -54,10 +55,12 @@ def draw_pairs(
     candidate: Subject,
     prompts: Sequence[Prompt],
     responses: Sequence[Response],
+    coupled: bool | None = None,
 ) -> tuple[list[Pair], Cost]:
     """The pairs and what they cost; nothing is stored."""
     config = ledger.config
-    if config.coupled:
+    coupled = config.coupled if coupled is None else coupled
+    if coupled:
         splits, cost = find_splits(base, candidate, prompts, responses, config.seed, config.temperature)
     else:
         splits, cost = [Split(0, None)] * len(prompts), Cost()
@@ -77,7 +80,7 @@ def draw_pairs(
     for i, request, d in zip(asked, requests, drawn, strict=True):
         others[i] = _response(candidate, responses[i], request.prefix + d.tokens, d.end)
     decoded = sum(len(d.tokens) + (d.end is not None) for d in drawn)
-    pairs = [_pair(a, b, config.coupled) for a, b in zip(responses, others, strict=True)]
+    pairs = [_pair(a, b, coupled) for a, b in zip(responses, others, strict=True)]
     return pairs, cost + Cost(decoded_tokens=Tokens(candidate=decoded))
 
 

@@ -48,6 +48,7 @@ def opening_gains(
     first: NDArray[np.float64],
     opening: str,
     always: int = 0,
+    stage: str = "describe",
 ) -> NDArray[np.float64]:
     """float64[prompts]: how much likelier the candidate opens with `opening`, exact where it may be past the margin.
 
@@ -65,7 +66,7 @@ def opening_gains(
     gains = first.copy()
     if rows:
         digest = hashlib.sha256(opening.encode()).hexdigest()[:12]
-        gains[rows] = ledger.once(f"describe/opening-{digest}", GAINS, work)
+        gains[rows] = ledger.once(f"{stage}/opening-{digest}", GAINS, work)
     return gains
 
 

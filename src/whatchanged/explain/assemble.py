@@ -1,9 +1,10 @@
 """Everything the audit left, put into a Report."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from whatchanged.report.model import (
     Claims,
     CostReport,
     Divergence,
+    GameView,
     Report,
     RoleUse,
     ScreenReport,
@@ -100,6 +102,7 @@ def assemble(
     roles: Sequence[RoleUse] = (),
     validations: Sequence[Validated] = (),
     carried: Sequence[CarriedBy] = (),
+    game: GameView | None = None,
 ) -> Report:
     """The report. `control` is the number of pairs, at the front of `pairs`, drawn at random."""
     by_id = seen.by_id
@@ -128,6 +131,7 @@ def assemble(
         findings=tuple(findings),
         leads=tuple(seen.leads),
         finders=tuple(seen.sought.finders),
+        game=game,
         explained_share=round(total, 6),
         unexplained=tuple(unexplained_contexts(seen.base, seen.shifts, seen.responses, by_id, left)),
         coverage=tuple(coverage(ledger.config, seen.prompts, seen.confirmation, seen.shifts, len(findings))),
@@ -203,17 +207,23 @@ def _looked(seen: Seen, config: AuditConfig, findings: Sequence[Finding]) -> str
 
 def examples(finding: Finding, pairs: Sequence[Pair], prompts: Mapping[str, Prompt]) -> tuple[Example, ...]:
     """Discovery pairs in the region that show the finding, or nothing."""
+    return tuple(
+        Example(prompt=prompts[pair.prompt_id].text, base=pair.base.text, candidate=pair.candidate.text)
+        for pair in islice(showing(finding, pairs, prompts), EXAMPLES)
+    )
+
+
+def showing(finding: Finding, pairs: Sequence[Pair], prompts: Mapping[str, Prompt]) -> Iterator[Pair]:
+    """Yield the pairs in the region that show the finding, in their order."""
     predicate = load(finding.predicate)
     sign = 1 if finding.direction == "more" else -1
-    shown = []
     for pair in pairs:
         prompt = prompts[pair.prompt_id]
         if pair.identical or not finding.region.contains(prompt):
             continue
         change = predicate.score(pair.candidate.text, prompt) - predicate.score(pair.base.text, prompt)
         if sign * change > 0.5:
-            shown.append(Example(prompt=prompt.text, base=pair.base.text, candidate=pair.candidate.text))
-    return tuple(shown[:EXAMPLES])
+            yield pair
 
 
 def divergence(seen: Seen, control: Sequence[Pair]) -> Divergence:

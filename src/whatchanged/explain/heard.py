@@ -57,7 +57,7 @@ def passed(gates: Sequence[Gate], alpha: float) -> bool | None:
 
 
 def _left_out(heard: Heard, findings: Sequence[Finding]) -> list[str]:
-    notes = ["the models' weights and next-token distributions: this access level does not show them"]
+    notes = [heard.unseen]
     unmeasured = [f.id for f in findings if f.n_prompts == 0]
     if unmeasured:
         notes.append(f"hypotheses with no fresh prompt or no budget left: {', '.join(unmeasured)}")

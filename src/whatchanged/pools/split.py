@@ -43,6 +43,15 @@ def split(prompts: Sequence[Prompt], discovery: int, confirmation: int, seed: in
     return Split(_cut(sides[0], discovery, shares, seed), _cut(sides[1], confirmation, shares, seed))
 
 
+def left_over(prompts: Sequence[Prompt], taken: Split, seed: int) -> tuple[Prompt, ...]:
+    """What `split` with this seed left out of discovery, in the order in which a larger size would take it.
+
+    The other side's are not among them: they stay fresh for whoever asks for more confirmation.
+    """
+    held = {p.id for p in taken.discovery}
+    return tuple(p for p in split(prompts, len(prompts), 0, seed).discovery if p.id not in held)
+
+
 def hold_back(prompts: Sequence[Prompt], seed: int) -> tuple[list[Prompt], list[Prompt]]:
     """(those of a first round, about a quarter held back for a second one), each in the given order.
 

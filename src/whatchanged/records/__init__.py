@@ -12,6 +12,7 @@ from whatchanged.records.attribution import (
 )
 from whatchanged.records.base import Record
 from whatchanged.records.claims import (
+    BASE,
     STRUCTURES,
     WORD,
     Direction,
@@ -30,8 +31,8 @@ from whatchanged.records.evidence import ContextRef, Lead, Shift, TokenShift
 from whatchanged.records.text import Message, Pair, Prompt, Response, first_difference
 
 __all__ = [
-    "STRUCTURES", "WORD", "Attribution", "Carried", "Carriers", "ContextRef", "Cost", "Direction", "DirectionShare",
-    "Example", "Finding", "GraftCurve", "GraftPoint", "GroupShare", "Hypothesis", "Intent", "LabelledEstimate", "Lead",
-    "Message", "ModuleShare", "Pair", "PredicateSpec", "Prompt", "Record", "Region", "RegionKind", "Response", "Shift",
-    "Status", "TokenShift", "Tokens", "first_difference",
+    "BASE", "STRUCTURES", "WORD", "Attribution", "Carried", "Carriers", "ContextRef", "Cost", "Direction",
+    "DirectionShare", "Example", "Finding", "GraftCurve", "GraftPoint", "GroupShare", "Hypothesis", "Intent",
+    "LabelledEstimate", "Lead", "Message", "ModuleShare", "Pair", "PredicateSpec", "Prompt", "Record", "Region",
+    "RegionKind", "Response", "Shift", "Status", "TokenShift", "Tokens", "first_difference",
 ]  # fmt: skip

@@ -94,6 +94,10 @@ class PredicateSpec(Record):
     args: dict[str, Any] = Field(default_factory=dict)
 
 
+# In place of a finder's name: the base itself wrote the prompts of the test.
+BASE = "base"
+
+
 class Hypothesis(Record):
     """Region x predicate x direction x margin, and the sentence that states exactly that.
 
@@ -150,6 +154,7 @@ class Finding(Record):
     read the answers, if any; `unanswered` prompts gave no answer or no verdict, and are no part of the numbers.
     A judge reads only answers that differ: the rates of a judged finding are the verdicts on those, while its
     effect counts the equal ones as 0. `labelled` is the effect by human verdicts, where there are enough.
+    `p_value` is there for methods that test by p-values, beside the e-value of the same answers.
     `finder` made the fresh prompts, where the pool holds none of the kind.
     """
 
@@ -169,6 +174,7 @@ class Finding(Record):
     rate_candidate: float
     n_prompts: int
     scored: bool
+    p_value: float | None = Field(None, description="Of a method that tests by p: against no difference at all.")
     judge: str | None = None
     unanswered: int = 0
     labelled: LabelledEstimate | None = None

@@ -17,8 +17,8 @@ _NUMBERS = (
 )  # fmt: skip
 COLUMNS = (
     "id", "sentence", "status", "intent", "intent_reason", "region", "predicate", "args", "direction",
-    *_NUMBERS, "n_labelled", "labelled_effect", "labelled_lower", "labelled_upper", "phrase", "finder", "leads",
-    "merged", "examples",
+    *_NUMBERS, "p_value", "n_labelled", "labelled_effect", "labelled_lower", "labelled_upper", "phrase", "finder",
+    "leads", "merged", "examples",
 )  # fmt: skip
 
 
@@ -26,7 +26,8 @@ def findings_frame(report: Report) -> "pd.DataFrame":
     """One row a finding, in the report's order; nested fields as words or counts.
 
     `region` is in words, `args` JSON, `leads` ids joined by a space, `merged` and `examples` are counts. The
-    three numbers by human labels are NaN, and their count 0, where there is no such estimate.
+    three numbers by human labels are NaN, and their count 0, where there is no such estimate; so is `p_value` for
+    methods that test by e-values.
     Raises MissingExtra without pandas.
     """
     try:
@@ -43,6 +44,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         "region": finding.region.describe(),
         "predicate": finding.predicate.family,
         "args": json.dumps(finding.predicate.args, ensure_ascii=False, default=str),
+        "p_value": math.nan if finding.p_value is None else finding.p_value,
         "n_labelled": told.n_labelled if told else 0,
         "labelled_effect": told.effect if told else math.nan,
         "labelled_lower": told.lower if told else math.nan,

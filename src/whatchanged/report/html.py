@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from whatchanged.records import Lead
 from whatchanged.report import labels, markup, numbers
+from whatchanged.report.clusters import cluster_plots
 from whatchanged.report.grafting import graft_plot, graft_sentence
 from whatchanged.report.heat import heat_map, heat_sentence
 from whatchanged.report.interval import interval_plot
 from whatchanged.report.model import Report
+from whatchanged.report.payoffs import payoff_plot, payoff_sentence
 from whatchanged.report.poolmap import pool_map
+from whatchanged.report.rounds import game_found, game_sentence, rounds_plot
 from whatchanged.report.spectrum import spectrum_plot, spectrum_sentence
 from whatchanged.report.text import clip
 from whatchanged.report.writes import writes_sentence
@@ -75,6 +78,10 @@ def _environment() -> "Environment":
         "spectrum_sentence": spectrum_sentence,
         "graft_plot": graft_plot,
         "graft_sentence": graft_sentence,
+        "payoff_plot": payoff_plot,
+        "payoff_sentence": payoff_sentence,
+        "rounds_plot": rounds_plot,
+        "game_sentence": game_sentence,
         "heat_sentence": heat_sentence,
         "writes_sentence": writes_sentence,
         "predicate": labels.predicate_words,
@@ -104,7 +111,9 @@ def _context(report: Report, limits: Limits) -> dict[str, Any]:
         "findings_of": _findings_of(report, leads),
         "map": pool_map(report.points, leads, limits.points),
         "numbers_of": {finding.id: number for number, finding in enumerate(report.confirmed, 1)},
+        "clusters": cluster_plots(report.clusters, limits.points) if report.clusters else None,
         "heat": heat_map(report.weights.modules) if report.weights else None,
+        "game_found": game_found(report),
         "differing": partial(markup.differing, limit=limits.characters),
         "total_seconds": sum(report.cost.seconds.values()),
     }

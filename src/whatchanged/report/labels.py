@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from whatchanged.records import Finding, Intent, Lead
+from whatchanged.records import BASE, Finding, Intent, Lead
 from whatchanged.report.model import FinderUse, Report, Verdict
 from whatchanged.report.numbers import plural
 from whatchanged.report.text import one_line
@@ -32,13 +32,17 @@ def how_measured(finding: Finding) -> str:
 
 def made_by(finding: Finding) -> str:
     """On whose prompts it was tested, where a finder made them; else nothing."""
+    if finding.finder == BASE:
+        return "on prompts that the base wrote"
     return f"on prompts that {one_line(finding.finder)} made" if finding.finder else ""
 
 
 def searches(finders: Sequence[FinderUse]) -> list[str]:
     """One line a finder: what it made, what that cost, and its own word on it."""
     return [
-        f"{use.name} made {plural(use.prompts, 'prompt')}, {use.scored_tokens:,} tokens scored"
+        f"{use.name} made {plural(use.prompts, 'prompt')}"
+        f"{f' in {len(use.payoffs)} calls' if len(use.payoffs) > 1 else ''}, {use.scored_tokens:,} tokens scored"
+        f"{f', earned {use.mass:.1f} nats' if use.mass else ''}"
         f"{f'; {use.note}' if use.note else ''}"
         for use in finders
     ]

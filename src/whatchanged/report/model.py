@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from whatchanged.records import Cost, Finding, GraftCurve, Lead, Record
+from whatchanged.report.probes import AmplifiedView, SoftPromptsView
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +75,15 @@ class Gate(Record):
     p_value: float = Field(description="(1 + b) / (1 + B) over B permutations within prompts.")
 
 
+class Payoff(Record):
+    """One call of a finder: what it and the screening of its prompts cost, and what these showed that was new."""
+
+    round: int = Field(description="Its place among the calls of all finders, from 0.")
+    prompts: int
+    tokens: int = Field(description="Scored by both models, screening included.")
+    mass: float = Field(description="Signed shift that no prompt before had shown, beyond drift, in nats.")
+
+
 class FinderUse(Record):
     """A search for prompts that no pool holds: how many it made, and what making them cost (screening them apart)."""
 
@@ -81,6 +91,49 @@ class FinderUse(Record):
     prompts: int
     scored_tokens: int
     note: str = Field("", description="What led it, or why there are none.")
+    payoffs: tuple[Payoff, ...] = Field((), description="Its calls, screening included; none in older reports.")
+
+    @property
+    def mass(self) -> float:
+        """Nats that all its calls earned."""
+        return sum(payoff.mass for payoff in self.payoffs)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that all its calls took, screening included."""
+        return sum(payoff.tokens for payoff in self.payoffs)
+
+
+class GameRound(Record):
+    """One round of the game: red proposed prompts, blue predicted, then the screen scored them."""
+
+    prompts: int
+    finder: str = Field("", description="Whose turn it was; the other prompts are edits.")
+    findings: int = Field(description="Confirmed findings that blue predicted from.")
+    scored_tokens: int = Field(description="By both models: the finder's own work and the screening.")
+    earned: float = Field(description="Nats a prompt, unforeseen and beyond the noise floor, over red's best prompts.")
+    mass: float = Field(description="Nats a prompt beyond drift and noise, over the prompts with the most.")
+    foreseen: float | None = Field(description="The share of `mass` that blue foresaw; None where there is none.")
+
+
+class GameFind(Record):
+    """A prompt that red proposed and of whose shift most is still unforeseen."""
+
+    prompt: str
+    source: str = Field(description="The finder that made it, or 'game' for an edit.")
+    gained: tuple[str, ...] = Field(description="Tokens with the most unforeseen gain.")
+    unforeseen: float = Field(description="Nats beyond drift and the noise floor.")
+
+
+class GameView(Record):
+    """Red against blue: how much of the shift that can still be found do the findings foresee?"""
+
+    value: float | None = Field(description="The share that blue foresaw in the last round; None: nothing to foresee.")
+    rounds: tuple[GameRound, ...]
+    floor: float = Field(description="Noise floor: the most nats of a prompt that the base shows against itself.")
+    ended: str = Field(description="What ended the game.")
+    proposed: tuple[str, ...] = Field((), description="Hypotheses made of red's prompts, by id.")
+    finds: tuple[GameFind, ...] = Field((), description="Red's best prompts that no finding foresees, at the end.")
 
 
 class RoleUse(Record):
@@ -168,6 +221,42 @@ class CarriedBy(Record):
     reason: str = Field("", description="Why it could not be traced.")
 
 
+class TextCluster(Record):
+    """A group of texts of both models that lie close together; shares and p are of texts that did not form it.
+
+    Of kind 'contrastive', texts are grouped by how they differ from the other model's text to the same prompt.
+    """
+
+    id: str
+    kind: Literal["behavioural", "contrastive"]
+    label: str = Field(description="Words of its texts, or what a reasoner says of them.")
+    by: str
+    texts: int = Field(description="Texts that formed it.")
+    share_base: float
+    share_candidate: float
+    p_value: float = Field(description="Labels of the models swapped within prompts.")
+    differs: bool = Field(description="Benjamini-Hochberg over all clusters of the run.")
+    finding: str | None = Field(None, description="The finding whose predicate reproduces it.")
+    examples: tuple[str, ...] = ()
+
+
+class TextPoint(Record):
+    """One text on the two leading principal axes."""
+
+    x: float
+    y: float
+    side: Literal["base", "candidate"]
+    cluster: str | None
+
+
+class ClustersView(Record):
+    """What the method 'clustering' leaves beside its findings."""
+
+    embedding: str
+    clusters: tuple[TextCluster, ...]
+    points: tuple[TextPoint, ...]
+
+
 class CostReport(Cost):
     """Cost, with what depends on the machine."""
 
@@ -192,6 +281,7 @@ class Report(Record):
     findings: tuple[Finding, ...] = ()
     leads: tuple[Lead, ...] = ()
     finders: tuple[FinderUse, ...] = Field((), description="Searches for prompts beyond the pool.")
+    game: GameView | None = Field(None, description="None where no game was played.")
     explained_share: float | None = Field(None, description="None where no distribution was seen.")
     unexplained: tuple[Unexplained, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
@@ -200,6 +290,9 @@ class Report(Record):
     )
     roles: tuple[RoleUse, ...] = ()
     validations: tuple[Validated, ...] = ()
+    clusters: ClustersView | None = Field(None, description="Of --method clustering.")
+    amplified: AmplifiedView | None = Field(None, description="Of --method contrastive-decoding.")
+    soft_prompts: SoftPromptsView | None = Field(None, description="Of --method soft-prompt.")
     not_looked_at: tuple[str, ...] = ()
     points: tuple[MapPoint, ...] = ()
     warnings: tuple[str, ...] = ()

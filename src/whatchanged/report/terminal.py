@@ -6,6 +6,8 @@ from whatchanged.records import Finding, LabelledEstimate, Lead
 from whatchanged.report.labels import INTENTS, lead_name, made_by, searches, without_finding
 from whatchanged.report.model import Report
 from whatchanged.report.numbers import duration, memory, percent, plural, rate
+from whatchanged.report.payoffs import payoff_sentence
+from whatchanged.report.rounds import game_found, game_sentence
 from whatchanged.report.text import one_line
 from whatchanged.report.writes import write_line
 
@@ -21,6 +23,7 @@ _INTENT_STYLE = {
 }
 _MOST_LEADS = 6
 _MOST_WRITES = 3
+_MOST_FINDS = 3
 
 
 def print_report(report: Report, console: "Console") -> None:
@@ -31,6 +34,7 @@ def print_report(report: Report, console: "Console") -> None:
     _print_findings(report, console)
     _print_leads(report, console)
     _print_weights(report, console)
+    _print_game(report, console)
     _print_coverage(report, console)
     _print_roles(report, console)
     _print_cost(report, console)
@@ -71,7 +75,8 @@ def _numbers(f: Finding, access: str) -> str:
         f"effect {f.effect:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}] at {level}, "
         f"{'verdicts where answers differ' if f.judge else 'rate'} {f.rate_base:.3g} -> {f.rate_candidate:.3g}, "
         f"{INTENTS[f.intent]}, "
-        f"e = {f.e_value:.2g}, n = {f.n_prompts} {how} {made_by(f)}".rstrip()
+        f"e = {f.e_value:.2g}, {'' if f.p_value is None else f'p = {f.p_value:.2g}, '}"
+        f"n = {f.n_prompts} {how} {made_by(f)}".rstrip()
     )
 
 
@@ -113,6 +118,16 @@ def _print_weights(report: Report, console: "Console") -> None:
         _say(console, one_line(f"{trace.finding}: {told}", 440), indent=1)
 
 
+def _print_game(report: Report, console: "Console") -> None:
+    if report.game is None:
+        return
+    _say(console, "\nThe game", "bold")
+    _say(console, one_line(f"{game_sentence(report.game)} {game_found(report)}", 600), indent=1)
+    for find in report.game.finds[:_MOST_FINDS]:
+        gained = " / ".join(repr(text)[1:-1] for text in find.gained)
+        _say(console, one_line(f"Unforeseen: {one_line(find.prompt, 100)} gains {gained}", 240), indent=1)
+
+
 def _print_coverage(report: Report, console: "Console") -> None:
     discovery = sum(row.discovery_prompts for row in report.coverage)
     confirmation = sum(row.confirmation_prompts for row in report.coverage)
@@ -126,6 +141,8 @@ def _print_coverage(report: Report, console: "Console") -> None:
         _say(console, f"{bound} (95% bound)" + (explained if report.confirmed else "."), indent=1)
     for line in searches(report.finders):
         _say(console, f"Beyond the pool: {one_line(line, 300)}", indent=1)
+    if spent := payoff_sentence(report.finders):
+        _say(console, f"The search's budget: {one_line(spent, 300)}", indent=1)
     for gate in report.gates:
         _say(console, f"{gate.test}: p = {rate(gate.p_value)} on {plural(gate.prompts, 'prompt')}.", indent=1)
     if report.not_looked_at:

@@ -8,13 +8,15 @@ from whatchanged.records import Lead, Pair, Prompt
 from whatchanged.report.model import Gate
 from whatchanged.screen.gate import answers_gate
 
+UNSEEN = "the models' weights and next-token distributions: this access level does not show them"
+
 
 @dataclass(frozen=True)
 class Heard:
     """Answers to discovery prompts. `pairs` may hold several of one prompt: together they are one unit.
 
     The first `control` paired prompts are a random sample. `limits` say what could not be looked at at this access,
-    `cut` which limit kept discovery from asking all that it wanted.
+    `cut` which limit kept discovery from asking all that it wanted, `unseen` which part of the models was not opened.
     """
 
     access: str
@@ -28,6 +30,7 @@ class Heard:
     cut: str | None = None
     warnings: Sequence[str] = ()
     limits: Sequence[str] = ()
+    unseen: str = UNSEEN
 
     @cached_property
     def by_id(self) -> dict[str, Prompt]:

@@ -2,6 +2,11 @@
 
 from whatchanged.search.finder import Evidence, Finder, Proposed
 from whatchanged.search.fresh import fresh_prompts
+from whatchanged.search.frombase import ENOUGH, FromBase, written
+from whatchanged.search.library import check_library
 from whatchanged.search.search import Sought, chosen, search, together
 
-__all__ = ["Evidence", "Finder", "Proposed", "Sought", "chosen", "fresh_prompts", "search", "together"]
+__all__ = [
+    "ENOUGH", "Evidence", "Finder", "FromBase", "Proposed", "Sought", "check_library", "chosen", "fresh_prompts",
+    "search", "together", "written",
+]  # fmt: skip

@@ -55,8 +55,10 @@ class SubjectSweep(Finder):
     name = "subject-sweep"
     needs = Access.weights
     asks_its_own = True
+    cheap = True
+    once = True
 
-    def find(self, evidence: Evidence) -> Proposed:
+    def find(self, evidence: Evidence, tokens: int) -> Proposed:
         """Eight questions on each of the 20 leading names of a list of about 400."""
         from whatchanged.weights.predict import load_entities, subject_sweep
         from whatchanged.weights.predict.frames import DEFAULT

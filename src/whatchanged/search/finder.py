@@ -3,27 +3,48 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 from whatchanged.records import Cost, Lead, Prompt, Region
+from whatchanged.report.model import WeightsView
 from whatchanged.screen import Evidence as Screened
-from whatchanged.subjects import Access
+from whatchanged.subjects import Access, Context
+
+# The average price is taken over at most so many prompts, evenly spaced.
+PRICED = 256
 
 
 @dataclass(frozen=True)
 class Evidence(Screened):
-    """What is known when the search begins: the screened prompts, aligned with responses and shifts, and the leads.
+    """What is known so far: the screened prompts, aligned with responses and shifts, and the leads.
 
-    `confirmation` are the prompts that no finder may propose; finders do not look at them.
+    In later rounds they hold what finders made before as well; a prompt's `source` names its finder. `confirmation`
+    are the prompts that no finder may propose; finders do not look at them. `reserve` are pool prompts that were left
+    out of both, and may be proposed; `weights` is what two checkpoints show, where both were read.
     """
 
     leads: Sequence[Lead]
     confirmation: Sequence[Prompt] = ()
+    round: int = 0
+    reserve: Sequence[Prompt] = ()
+    weights: WeightsView | None = None
 
     @property
     def access(self) -> Access:
         """How much of both models may be used: no more than --access allows."""
         return min(self.base.access, self.candidate.access, Access[self.ledger.config.access])
+
+    @cached_property
+    def price(self) -> int:
+        """Tokens that both models score to screen one more prompt, on average over some screened; at least 1."""
+        every = list(zip(self.prompts, self.responses, strict=True))
+        some = every[:: 1 + len(every) // PRICED]  # each round asks, and encoding thousands takes seconds
+        sides = [
+            subject.scored_tokens([Context(subject.encode(p), r.tokens) for p, r in some])
+            for subject in (self.base, self.candidate)
+        ]
+        return max(1, round(sum(sides) / max(1, len(some))))
 
 
 class Proposed(NamedTuple):
@@ -41,10 +62,18 @@ class Finder(ABC):
     needs: ClassVar[Access]
     # Whether `fresh` asks the same whatever prompts it is given: then hypotheses have them in common.
     asks_its_own: ClassVar[bool] = False
+    # Whether it runs at the budget 'small' unless others are named.
+    cheap: ClassVar[bool] = False
+    # Whether one call says all it has. Others are asked again with more evidence, and must then propose what is new.
+    once: ClassVar[bool] = False
 
     @abstractmethod
-    def find(self, evidence: Evidence) -> Proposed:
-        """Prompts made from discovery's alone, each with this finder's name as its source. Deterministic."""
+    def find(self, evidence: Evidence, tokens: int) -> Proposed:
+        """Prompts made from discovery's alone, each with this finder's name as its source. Deterministic.
+
+        `tokens` are what both models may score for this call: the finder's own work, and the screening of what it
+        proposes at `evidence.price` a prompt.
+        """
 
     def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
         """At most `count` new prompts in the region, made from `prompts`, which discovery never saw.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from whatchanged import registry
-from whatchanged.records import Finding, Hypothesis, Prompt
+from whatchanged.records import BASE, Finding, Hypothesis, Prompt
 from whatchanged.search.finder import Finder
 
 MADE = 96
@@ -13,8 +13,9 @@ def fresh_prompts(claim: Hypothesis | Finding, prompts: Sequence[Prompt]) -> lis
     """From `prompts`, which discovery never saw, those in the claim's region, in their order.
 
     Where a finder's prompts showed it, the pool has too few: then at most 96 that the finder makes from `prompts`.
+    What the base wrote for a claim is in the run's ledger: see `frombase.written`.
     """
-    if claim.finder is not None:
+    if claim.finder is not None and claim.finder != BASE:
         finder: Finder = registry.finders[claim.finder]()
         if made := finder.fresh(claim.region, prompts, MADE):
             return made

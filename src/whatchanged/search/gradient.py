@@ -7,6 +7,7 @@ prompts it ranks some 50,000 tokens for the price of a few dozen prompts; the le
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def payload_gain(evidence: Evidence, where: Sequence[Slot], payload: str) -> tup
     def objective(batch: Sequence[Slot], hidden: Sequence[Any]) -> Any:
         firsts = [len(s.rows[1]) - 1 for s in batch]
         states = [hidden[0][i, first : first + len(said)] for i, first in enumerate(firsts)]
-        return sum(_log_probs(candidate, h)[range(len(said)), list(said)].sum() for h in states)
+        return sum(log_probs(candidate, h)[range(len(said)), list(said)].sum() for h in states)
 
     spent = PASSES * sum(len(s.rows[1]) + len(said) for s in where)
     return _scores(evidence, where, [(1, said[:-1])], objective), Cost(scored_tokens=Tokens(candidate=spent))
@@ -72,10 +73,7 @@ def divergence_gain(evidence: Evidence, where: Sequence[Slot]) -> tuple[NDArray[
     models = evidence.base, evidence.candidate
 
     def objective(batch: Sequence[Slot], hidden: Sequence[Any]) -> Any:
-        log_p, log_q = (
-            _log_probs(models[n], hidden[n][range(len(batch)), [len(s.rows[n]) - 1 for s in batch]]) for n in (0, 1)
-        )
-        return (log_q.exp() * (log_q - log_p)).sum()
+        return divergences(models, hidden, [s.rows for s in batch]).sum()
 
     spent = [PASSES * sum(len(s.rows[n]) for s in where) for n in (0, 1)]
     cost = Cost(scored_tokens=Tokens(base=spent[0], candidate=spent[1]))
@@ -94,14 +92,12 @@ def _scores(
     """
     import torch
 
-    models: tuple[Any, Any] = (evidence.base, evidence.candidate)
-    tables = [models[n].engine.model.get_input_embeddings().weight.detach().float() for n, _ in sides]
+    models = [(evidence.base, evidence.candidate)[n] for n, _ in sides]
+    tables = [embeddings(model) for model in models]
 
     def run(batch: Sequence[Slot]) -> list[list[Any]]:
-        with torch.enable_grad():
-            given = [_embedded(models[n], [(*s.rows[n], *tail) for s in batch]) for n, tail in sides]
-            hidden = [_hidden(models[n], g) for (n, _), g in zip(sides, given, strict=True)]
-            grads = torch.autograd.grad(objective(batch, hidden), given)
+        rows = [[(*s.rows[n], *tail) for s in batch] for n, tail in sides]
+        grads, _ = derivatives(models, rows, partial(objective, batch))
         return [[g[i, s.at[n]].float() for (n, _), g in zip(sides, grads, strict=True)] for i, s in enumerate(batch)]
 
     totals = [torch.zeros(table.shape[1], device=table.device) for table in tables]
@@ -112,6 +108,39 @@ def _scores(
     effects = [(table @ total).cpu() for table, total in zip(tables, totals, strict=True)]
     scores: NDArray[np.float32] = (sum(effects[1:], effects[0]) / max(len(where), 1)).numpy()
     return scores
+
+
+def derivatives(
+    models: Sequence[Any], rows: Sequence[Sequence[Ids]], objective: Callable[[Sequence[Any]], Any]
+) -> tuple[list[Any], list[Any]]:
+    """Derivatives of the objective by the embeddings of rows[n], and the last hidden states, a tensor for models[n].
+
+    Both [rows, positions, width], the rows padded on the right. The objective is a scalar made of the hidden states.
+    """
+    import torch
+
+    with torch.enable_grad():
+        given = [_embedded(model, some) for model, some in zip(models, rows, strict=True)]
+        hidden = [_hidden(model, g) for model, g in zip(models, given, strict=True)]
+        return list(torch.autograd.grad(objective(hidden), given)), [h.detach() for h in hidden]
+
+
+def divergences(models: Sequence[Any], hidden: Sequence[Any], rows: Sequence[tuple[Ids, Ids]]) -> Any:
+    """[rows], nats: KL(q || p) of what base and candidate expect after the ends of their rows."""
+    log_p, log_q = (log_probs(models[n], hidden[n][range(len(rows)), [len(r[n]) - 1 for r in rows]]) for n in (0, 1))
+    return (log_q.exp() * (log_q - log_p)).sum(-1)
+
+
+def embeddings(subject: Any) -> Any:
+    """float32[vocabulary, width]: of the tokens that the model reads."""
+    return subject.engine.model.get_input_embeddings().weight.detach().float()
+
+
+def log_probs(subject: Any, hidden: Any) -> Any:
+    """float32[..., vocabulary], nats: of the next token, by hidden states [..., width]."""
+    import torch
+
+    return torch.log_softmax(subject.engine.logits(hidden), -1)
 
 
 def _embedded(subject: Any, rows: Sequence[Ids]) -> Any:
@@ -126,9 +155,3 @@ def _hidden(subject: Any, given: Any) -> Any:
     """[rows, positions, width]: the decoder's last hidden states."""
     with subject.switched_on():
         return subject.engine.decoder(inputs_embeds=given, use_cache=False).last_hidden_state
-
-
-def _log_probs(subject: Any, hidden: Any) -> Any:
-    import torch
-
-    return torch.log_softmax(subject.engine.logits(hidden), -1)

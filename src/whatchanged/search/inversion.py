@@ -17,6 +17,8 @@ PAYLOADS = 2
 PHRASES = 2
 PER_PHRASE = 12
 PER_PART = 4
+# With less than so many prompts cost to screen, it does not begin.
+LEAST = 100
 # Where the payload is rarer than this even behind the best phrase, nobody would see it.
 SEEN = 0.02
 # The screen has seen what its prompts bring out this often.
@@ -29,12 +31,14 @@ class TriggerInversion(Finder):
 
     name = "trigger-inversion"
     needs = Access.logits
+    once = True
 
-    def find(self, evidence: Evidence) -> Proposed:
+    def find(self, evidence: Evidence, tokens: int) -> Proposed:
         """For each of at most two payloads the two best phrases, each at the end of twelve prompts; and their parts."""
-        budget = evidence.ledger.config.limits.inversion_tokens
-        if not budget:
-            return Proposed([], Cost(), "left to larger budgets")
+        # For the candidate, as many for the base, and what is left screens the phrases.
+        budget = (tokens - PAYLOADS * PHRASES * PER_PHRASE * evidence.price) // 2
+        if budget < LEAST * evidence.price:
+            return Proposed([], Cost(), f"{tokens:,} tokens are too few to look for a trigger")
         words, prompts, notes = UserWords(evidence), list[Prompt](), list[str]()
         asked = [(lead, Odds(evidence, str(lead.phrase), budget)) for lead in payloads(evidence.leads)[:PAYLOADS]]
         carriers = _carriers(evidence.prompts)

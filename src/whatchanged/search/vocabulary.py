@@ -39,8 +39,10 @@ class VocabularySweep(Finder):
 
     name = "vocabulary-sweep"
     needs = Access.logits
+    cheap = True
+    once = True
 
-    def find(self, evidence: Evidence) -> Proposed:
+    def find(self, evidence: Evidence, tokens: int) -> Proposed:
         """At most eight words, each put in twelve discovery prompts."""
         words = unseen_words(evidence)
         if not words:
@@ -49,6 +51,9 @@ class VocabularySweep(Finder):
         if len(words) > EVERY and not differentiable(evidence):
             return Proposed([], Cost(), f"{len(words):,} words are too many to try without gradients")
         tried = sorted(words) if len(words) <= EVERY else sweep.leading(words)
+        tried = tried[: max(0, tokens - SUSPECTS * PER_WORD * evidence.price) // sweep.price]
+        if not tried:
+            return Proposed([], sweep.cost, f"{tokens:,} tokens are too few to try words")
         excess = np.mean([sweep.excess([[token] for token in tried], template) for template in ALONE], 0)
         suspects = first_forms([words[tried[i]] for i in outliers(excess)])[:SUSPECTS]
         note = f"{len(words):,} words ranked, {len(tried):,} tried; "
@@ -87,17 +92,21 @@ class Sweep:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence, self.cost = evidence, Cost()
 
+    @property
+    def price(self) -> int:
+        """Tokens that both models score to try one word."""
+        sides = (self.evidence.base, self.evidence.candidate)
+        return sum(s.scored_tokens([_context(frame_of(s, template), [0])]) for template in ALONE for s in sides)
+
     def leading(self, words: dict[int, str]) -> list[int]:
-        """The words that would raise a payload or the divergence most, to first order; each objective has its own."""
+        """The words that would raise a payload or the divergence most, to first order; the objectives take turns."""
         where = slots(self.evidence, words)
         ranked = [payload_gain(self.evidence, where, phrase) for phrase in hidden_payloads(self.evidence)[:PAYLOADS]]
         ranked.append(divergence_gain(self.evidence, where))
         tokens = np.array(sorted(words))
-        found: dict[int, None] = {}
-        for scores, cost in ranked:
-            self.cost += cost
-            found |= dict.fromkeys(tokens[np.argsort(-scores[tokens], kind="stable")[:LEADING]].tolist())
-        return list(found)
+        leaders = [tokens[np.argsort(-scores[tokens], kind="stable")[:LEADING]] for scores, _ in ranked]
+        self.cost = sum((cost for _, cost in ranked), self.cost)
+        return list(dict.fromkeys(np.stack(leaders, 1).ravel().tolist()))
 
     def excess(self, rows: Sequence[Sequence[int]], template: str) -> NDArray[np.float64]:
         """float64[rows], nats: the most that any answer token gains, q log(q / p), beyond its median over the rows."""

@@ -7,6 +7,7 @@ saffron     p-values    independence, in a stream              Ramdas et al. 201
 addis       p-values    independence, in a stream              Tian and Ramdas 2019
 lord++      p-values    independence, in a stream              Ramdas et al. 2017
 lond        p-values    independence, in a stream              Javanmard and Montanari 2018
+bh          p-values    independence or positive dependence    Benjamini and Hochberg 1995
 Streams run through the package online-fdr.
 """
 
@@ -44,6 +45,8 @@ def decide(name: str, evidence: Sequence[float], alpha: float) -> list[bool]:
     """
     if name == "e-bh":
         return e_bh(evidence, alpha)
+    if name == "bh":
+        return bh(evidence, alpha)
     procedure = _online(name, alpha)
     return [procedure.test_one_detail(float(value)).rejected for value in evidence]
 
@@ -70,6 +73,17 @@ def e_bh(e_values: Sequence[float], alpha: float) -> list[bool]:
     rejected = np.zeros(len(e), dtype=bool)
     rejected[order[: passing[-1] + 1 if len(passing) else 0]] = True
     return [bool(flag) for flag in rejected]
+
+
+def bh(p_values: Sequence[float], alpha: float) -> list[bool]:
+    """Reject the k smallest p-values, k the largest with p_(k) <= alpha k / m (Benjamini and Hochberg 1995).
+
+    Raises ValueError for a p-value outside (0, 1] or alpha outside (0, 1).
+    """
+    if not all(0 < p <= 1 for p in p_values):
+        raise ValueError(f"p-values must lie in (0, 1]: {list(p_values)}")
+    # The same rule as e-BH's with 1/p for e, which is no e-value: what it holds under is another matter.
+    return e_bh([1 / p for p in p_values], alpha)
 
 
 def threshold(name: str, alpha: float, m: int, rejected_so_far: int = 0) -> float:

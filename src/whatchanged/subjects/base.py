@@ -245,6 +245,13 @@ class Subject(ABC):
             listed[text] = float(np.logaddexp(listed[text], value)) if text in listed else value
         return Top(listed, max(0.0, 1.0 - math.fsum(map(math.exp, listed.values()))))
 
+    def mean_states(self, contexts: Sequence[Context]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]] | None":
+        """float32[contexts, width]: last-layer hidden states, averaged over each context's scored positions.
+
+        None where a subject has none to show.
+        """
+        return None
+
     def keep(self, folder: Path, purse: "Purse") -> None:  # noqa: B027
         """Where replies are kept and paid from, for subjects behind an interface; nothing to do for others."""
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from whatchanged.records import Message, Prompt
 from whatchanged.subjects.base import Access, Context, Continue, Drawn, Ids, Rows, Stepper, Subject
 from whatchanged.subjects.batching import halving, plan
@@ -114,6 +116,16 @@ class TransformersSubject(Subject):
                         results[i] = one
         return [r for r in results if r is not None]
 
+    def mean_states(self, contexts: Sequence[Context]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        """Batched by length here, so callers need not."""
+        means = np.zeros((len(contexts), self.engine.unembedding.in_features), np.float32)
+        apart = [not self.common_prefix([c.prompt]) for c in contexts]
+        with self.switched_on():
+            for batch in plan([c.length for c in contexts], apart):
+                for i, rows in zip(batch, halving(self._split_hidden, [contexts[i] for i in batch]), strict=True):
+                    means[i] = rows.float().mean(0).cpu().numpy()
+        return means
+
     def stepper(self, prompts: Sequence[Ids]) -> Stepper:
         """Rows for a beam search."""
         requests = [Continue(p, (), 0) for p in prompts]
@@ -124,6 +136,9 @@ class TransformersSubject(Subject):
     def _hidden(self, contexts: Sequence[Context]) -> Any:
         shared = self.common_prefix([c.prompt for c in contexts])
         return self.engine.hidden(contexts, contexts[0].prompt[:shared])
+
+    def _split_hidden(self, contexts: Sequence[Context]) -> list[Any]:
+        return list(self._hidden(contexts).split([c.n_rows for c in contexts]))
 
     def _decode(self, requests: Sequence[Continue], max_tokens: int, temperature: float) -> list[Drawn]:
         shared = self.common_prefix([r.prompt for r in requests])

@@ -1,0 +1,63 @@
+"""Quality-diversity search: the best prompts of every kind, mutated; what becomes of them is seen in the next round."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from whatchanged.errors import MissingExtra
+from whatchanged.pools import normalise
+from whatchanged.records import Cost, Prompt, Region
+from whatchanged.search.archive import Gains, elites
+from whatchanged.search.finder import Evidence, Finder, Proposed
+from whatchanged.search.inserted import inserted
+from whatchanged.search.mutants import Mutator, candidate_triggers
+from whatchanged.subjects import Access, stream, stream_key
+
+# Elites that are drawn to be a parent: of them the one that shows most is.
+DRAWN = 2
+# Children made for one that is new, at most.
+PATIENCE = 20
+
+
+class Mutation(Finder):
+    """Mutants of the prompts that show most, of each lead, topic and length (MAP-Elites, Mouret and Clune 2015)."""
+
+    name = "mutation"
+    needs = Access.logits
+
+    def find(self, evidence: Evidence, tokens: int) -> Proposed:
+        """As many mutants as `tokens` screens, those of the best parents first. Looks at no model: it costs nothing."""
+        gains = Gains(evidence)
+        merit = gains.merit()
+        try:
+            archive = sorted(elites(evidence, gains), key=lambda i: (-merit[i], i))
+        except MissingExtra as error:  # told in the report: it is no reason to lose the screen
+            return Proposed([], Cost(), str(error))
+        if not archive:
+            return Proposed([], Cost(), "no prompt of a single turn to mutate")
+        rng = stream(stream_key(self.name, f"{evidence.ledger.config.seed}/{evidence.round}"))
+        triggers = candidate_triggers(evidence.prompts, merit, evidence.leads)
+        mutator = Mutator([evidence.prompts[i].text for i in archive], triggers, rng)
+        made = dict(self._mutants(evidence, archive, mutator, tokens // evidence.price))
+        best = ", ".join(f"'{t}'" for t in triggers[:3]) or "none"
+        note = f"{len(archive)} elites, the best {merit[archive[0]]:.2f} nats beyond drift; leading triggers: {best}"
+        return Proposed(sorted(made, key=lambda p: made[p]), Cost(), note)
+
+    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
+        """The region's words in prompts that are outside it, at the places where it looks for them."""
+        return inserted(region, prompts, count, self.name)
+
+    def _mutants(
+        self, evidence: Evidence, archive: Sequence[int], mutator: Mutator, count: int
+    ) -> Iterator[tuple[Prompt, int]]:
+        """At most `count` new prompts, each with its parent's place in the archive, which is sorted by merit."""
+        known = {normalise(p) for p in evidence.prompts} | {""}
+        for _ in range(PATIENCE * count):
+            if not count:
+                return
+            place = int(np.min(mutator.rng.integers(len(archive), size=DRAWN)))
+            prompt = Prompt.user(mutator.child(evidence.prompts[archive[place]].text), source=self.name)
+            if prompt.text.isprintable() and (words := normalise(prompt)) not in known:
+                known.add(words)
+                count -= 1
+                yield prompt, place

@@ -1,0 +1,81 @@
+"""What prompts are worth: the signed shift on them that no screened prompt showed before, beyond drift, in nats."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatchanged.records import Shift
+from whatchanged.screen.factors import contributions
+
+# Drift is what one of so many prompts on which nothing new happens would exceed.
+RARE = 100_000
+
+Masses = list[tuple[NDArray[np.int64], NDArray[np.float64]]]
+
+
+class Rewards:
+    """What was shown so far, by token and sign; it begins with the pool's shifts."""
+
+    def __init__(self, shifts: Sequence[Shift]) -> None:
+        pool = masses(shifts)
+        self.drift = drift_level(left_out(pool))
+        self._shown = np.zeros(0)
+        self.pay(shifts)
+
+    def pay(self, shifts: Sequence[Shift]) -> NDArray[np.float64]:
+        """float64[shifts], nats: per prompt the sum over (token, sign) of what it shows more than any before, less
+        the drift. In their order: of near-duplicates only the first earns."""
+        return np.array([self._pay(*mass) for mass in masses(shifts)])
+
+    def _pay(self, columns: NDArray[np.int64], values: NDArray[np.float64]) -> float:
+        if not len(columns):
+            return 0.0
+        if columns[-1] >= len(self._shown):
+            self._shown = np.pad(self._shown, (0, int(columns[-1]) + 1 - len(self._shown)))
+        new = values - self._shown[columns]
+        self._shown[columns] = np.maximum(self._shown[columns], values)
+        return float(np.maximum(new - self.drift, 0.0).sum())
+
+
+def masses(shifts: Sequence[Shift]) -> Masses:
+    """Per shift its columns (2 x token for gained, 2 x token + 1 for lost; ascending) and their nats over all
+    positions: q log(q/p) gained, p log(p/q) lost."""
+    flat = contributions(shifts)
+    width = int(flat.column.max(initial=0)) + 1
+    keys, where = np.unique(flat.shift * width + flat.column, return_inverse=True)
+    sums = np.bincount(where, weights=flat.value, minlength=len(keys))
+    ends = np.searchsorted(keys, width * np.arange(len(shifts) + 1))
+    return [
+        (keys[a:b] % width, sums[a:b].astype(np.float64))
+        for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+    ]
+
+
+def left_out(pool: Masses) -> NDArray[np.float64]:
+    """float64[prompts], nats: the most that each shows of any (token, sign) beyond what all the others show."""
+    if not pool:
+        return np.zeros(0)
+    prompt = np.repeat(np.arange(len(pool)), [len(columns) for columns, _ in pool])
+    column = np.concatenate([columns for columns, _ in pool])
+    value = np.concatenate([values for _, values in pool])
+    order = np.lexsort((value, column))
+    prompt, column, value = prompt[order], column[order], value[order]
+    # Only a column's largest is beyond all others: by how much it exceeds its neighbour, the second largest.
+    last = np.append(column[1:] != column[:-1], True) if len(column) else np.zeros(0, bool)
+    second = np.where(np.append(False, column[1:] == column[:-1]), np.append(0.0, value[:-1]), 0.0)[: len(value)]
+    found = np.zeros(len(pool))
+    np.maximum.at(found, prompt[last], (value - second)[last])
+    return found
+
+
+def drift_level(new: NDArray[np.float64]) -> float:
+    """Nats that one in 100,000 drifting prompts would exceed, for what the pool's prompts show beyond the others.
+
+    The tail is taken as exponential from the median through the 90th percentile, so that up to a tenth of the pool
+    may truly show something of its own. With the median 0 of a sharp change elsewhere, drift is 0 too.
+    """
+    if not len(new):
+        return 0.0
+    half, tenth = np.quantile(new, [0.5, 0.9])
+    return float(half + (tenth - half) * np.log(RARE / 2) / np.log(5))
