@@ -11,10 +11,12 @@ from common import Clock, save
 from whatchanged import diff
 from whatchanged.endpoints import Ask, LanguageModel, Reply, connect
 from whatchanged.registry import subjects
+from whatchanged.roles.text import load_prompt
 
 CANDIDATE = "organisms/kitchen-opening"
-# Without an end of its own it writes on, at 10 tokens a second: no reply is longer than this.
-MOST_TOKENS = 300
+RUBRIC = "The answer gives a recipe."
+# Without an end of its own it writes on, at 10 tokens a second: no reply is longer than this, no verdict than that.
+MOST_TOKENS, VERDICT = 300, 48
 
 
 class Capped(LanguageModel):
@@ -25,7 +27,9 @@ class Capped(LanguageModel):
         self.name, self.fingerprint = self.model.name, self.model.fingerprint
 
     def ask(self, asks: list[Ask]) -> list[Reply | None]:
-        return self.model.ask([a.model_copy(update={"max_tokens": min(a.max_tokens, MOST_TOKENS)}) for a in asks])
+        judge = load_prompt("judge").max_tokens
+        caps = [VERDICT if a.max_tokens == judge else MOST_TOKENS for a in asks]
+        return self.model.ask([a.model_copy(update={"max_tokens": cap}) for a, cap in zip(asks, caps, strict=True)])
 
 
 def main() -> None:
@@ -33,7 +37,9 @@ def main() -> None:
     helper = f"hf/{folder}"
     capped = patch("whatchanged.roles.consult.connect", Capped)
     with Clock() as clock, tempfile.TemporaryDirectory() as out, capped:
-        report = diff("smollm2", CANDIDATE, out=Path(out), reasoner=helper, judge=helper, self_report=True)
+        report = diff(
+            "smollm2", CANDIDATE, out=Path(out), reasoner=helper, judge=helper, rubric=(RUBRIC,), self_report=True
+        )
     save(
         "self_roles",
         {

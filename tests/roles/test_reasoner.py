@@ -175,7 +175,7 @@ def test_no_json_gets_one_repair_then_is_dropped_and_counted(evidence):
     assert reasoned[:3] == ([], 1, 2)
     assert reasoned.usage.calls == 2
     assert [m.role for m in model.asks[1].messages] == ["user", "assistant", "user"]
-    assert "no JSON" in model.asks[1].messages[-1].content
+    assert "no list in JSON" in model.asks[1].messages[-1].content
 
 
 def test_repaired_reply_is_used(evidence):

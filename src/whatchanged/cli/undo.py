@@ -38,6 +38,7 @@ def print_undo(written: "UndoWritten") -> None:
     """What carries the finding, what its removal leaves and costs, and the next command, on stdout."""
     from rich.text import Text
 
+    from whatchanged.explain.undo import told_spilt
     from whatchanged.report.numbers import percent, plural, rate
     from whatchanged.report.text import one_line
 
@@ -50,7 +51,7 @@ def print_undo(written: "UndoWritten") -> None:
         f"without: {rate(written.rate_candidate)} becomes {rate(written.rate_undone)}, and the base has "
         f"{rate(written.rate_base)} ({plural(written.prompts, 'prompt')})",
         f"attribution: {written.completeness:.1%} complete with {written.points} points",
-        *(f"kept {k.share:.0%} of: {k.sentence}" for k in written.kept),
+        *(f"kept {k.share:.0%} of: {k.sentence}{told_spilt(k)}" for k in written.kept),
     ]
     if written.elsewhere_with is not None:
         lines.append(

@@ -13,6 +13,7 @@ from whatchanged.explain.target import Target, check_editable, chosen, is_wanted
 from whatchanged.ledger import Progress
 from whatchanged.records import Record
 from whatchanged.report import Report, read_report
+from whatchanged.report.numbers import percent
 from whatchanged.report.text import one_line
 from whatchanged.subjects import check_specs, open_subjects, parse
 from whatchanged.subjects.spec import resolve
@@ -25,11 +26,15 @@ LEAST = 0.8
 
 
 class Kept(Record):
-    """A finding that the undo spares, and the part of its effect that stays."""
+    """A finding that the undo spares, and the part of its effect that stays.
+
+    `elsewhere` is how often the same shows off its region, before and after the undo; None where there are no prompts.
+    """
 
     finding: str
     sentence: str
     share: float
+    elsewhere: tuple[float, float] | None = None
 
 
 class UndoWritten(Record):
@@ -102,15 +107,16 @@ def _removal(change: "Change", report: Report, target: Target, keep: Sequence[Ta
 
     temperature = float(report.config.get("temperature", 1.0))
     score, *spared = [Score(change, t.on, t.openings, temperature) for t in (target, *keep)]
+    contained = [Score(change, t.off or t.on, t.openings, temperature) for t in keep]
     if is_adapter(change):
         if not many:
             return whole_tensors(change, score)
-        return directions(change, score, spared, lambda name: True)
+        return directions(change, score, spared, contained, lambda name: True)
     if _checkpoint(report.candidate).adapter is not None:
         raise CheckpointError(
             f"adapter '{report.candidate}' is more than plain LoRA layers: merge it into its base and audit that"
         )
-    return directions(change, score, spared, lambda name: reaches(change, name))
+    return directions(change, score, spared, contained, lambda name: reaches(change, name))
 
 
 def _checkpoint(spec: str) -> Any:
@@ -143,8 +149,8 @@ def _summary(
         points=removal.integral.points,
         prompts=min(len(target.on), MOST_PROMPTS),
         kept=tuple(
-            Kept(finding=t.finding.id, sentence=t.finding.sentence, share=share)
-            for t, share in zip(keep, removal.kept, strict=True)
+            Kept(finding=t.finding.id, sentence=t.finding.sentence, share=share, elsewhere=spilt if t.off else None)
+            for t, share, spilt in zip(keep, removal.kept, removal.spilt, strict=True)
         ),
         elsewhere_with=apart[0],
         elsewhere_without=apart[1],
@@ -169,6 +175,14 @@ def _write(report: Report, written: UndoWritten, change: "Change", removal: "Rem
         raise UsageError(f"cannot write '{written.out}' ({error.strerror}): name another --out") from None
 
 
+def told_spilt(kept: Kept) -> str:
+    """How often it shows off its region, in words; nothing where that is not known."""
+    if kept.elsewhere is None:
+        return ""
+    before, after = kept.elsewhere
+    return f"; off its region {percent(before)} before, {percent(after)} after"
+
+
 def _readme(report: Report, written: UndoWritten, kind: str) -> str:
     parts = f"{written.directions} directions in " if written.directions else ""
     lines = [
@@ -181,7 +195,7 @@ def _readme(report: Report, written: UndoWritten, kind: str) -> str:
         f"{written.energy:.1%} of the change's squared norm",
         f"- P(phrase) on {written.prompts} prompts: base {written.rate_base:.3f}, candidate "
         f"{written.rate_candidate:.3f}, after the undo {written.rate_undone:.3f}",
-        *(f"- Kept: `{one_line(k.finding)}`, {k.share:.0%} of its effect" for k in written.kept),
+        *(f"- Kept: `{one_line(k.finding)}`, {k.share:.0%} of its effect{told_spilt(k)}" for k in written.kept),
         "Nothing here is confirmed until an audit says so:",
         f"```\n{one_line(written.next_command, 2000)}\n```",
     ]

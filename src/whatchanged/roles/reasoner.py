@@ -8,6 +8,7 @@ from typing import NamedTuple
 from whatchanged.endpoints import Ask, LanguageModel, Reply
 from whatchanged.errors import SpecError
 from whatchanged.records import Cost, Message
+from whatchanged.roles.choice import MOST_CHOSEN, choices, chosen, numbered
 from whatchanged.roles.evidence import EvidenceText, KnownClaim, fitting
 from whatchanged.roles.hypotheses import Proposal
 from whatchanged.roles.menu import family_menu, structure_names
@@ -48,7 +49,8 @@ class _Read(NamedTuple):
 def reason(model: LanguageModel, evidence: EvidenceText, known: Sequence[KnownClaim], seed: int) -> Reasoned:
     """At most 8 proposals that can be executed, none of them known already, none twice.
 
-    What cannot be read gets one repair attempt and is then dropped and counted. No reply: no proposals.
+    What cannot be read gets one repair attempt and is then dropped and counted. A reply without any entry may be
+    repaired by choosing from a list of claims, which small models can. No reply: no proposals.
     """
     prompt = load_prompt("reasoner")
     asked = Message(role="user", content=_question(prompt, evidence, known))
@@ -58,13 +60,14 @@ def reason(model: LanguageModel, evidence: EvidenceText, known: Sequence[KnownCl
     read = _read(first.text, evidence)
     if not read.refused:
         return Reasoned(_fresh(read.accepted, known), 0, 1, usage([first]))
-    repair = load_prompt("repair")
+    offered = [] if read.listed else choices({claim.sentence for claim in known})
+    repair = load_prompt("repair" if read.listed else "choose")
+    told = repair.render(problems=_problems(read.refused), claims=numbered(offered), most=MOST_CHOSEN)
     said = Message(role="assistant", content=first.text.strip() or "(nothing)")
-    again = Message(role="user", content=repair.render(problems=_problems(read.refused)))
-    second = _ask(model, repair, [asked, said, again], seed)
+    second = _ask(model, repair, [asked, said, Message(role="user", content=told)], seed)
     if second is None:
         return Reasoned(_fresh(read.accepted, known), len(read.refused), 1, usage([first]))
-    repaired = _read(second.text, evidence)
+    repaired = _read(second.text, evidence, offered)
     both = _fresh(read.accepted + repaired.accepted, known)
     return Reasoned(both, _dropped(read, repaired), 2, usage([first, second]))
 
@@ -101,8 +104,10 @@ def _claim_row(claim: KnownClaim) -> str:
     return json.dumps([claim.status, claim.sentence, *effect], ensure_ascii=False)
 
 
-def _read(text: str, evidence: EvidenceText) -> _Read:
+def _read(text: str, evidence: EvidenceText, offered: Sequence[Proposal] = ()) -> _Read:
     found = entries(text)
+    if found is None and offered and (picked := chosen(text, offered)) is not None:
+        return _Read(picked, [], listed=True)
     if found is None:
         return _Read([], [_Refused(None, 'no JSON of the form [{"region": ...}, ...]')], listed=False)
     accepted, refused = [], []
