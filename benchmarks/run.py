@@ -7,7 +7,7 @@ from pathlib import Path
 # By hand: weights.py (any size, --gb), modeldelta.py (another interpreter), sweep.py --exhaustive (minutes).
 STUDIES = (
     "throughput", "kill", "memory", "nulls", "access", "judge_calls", "self_roles", "attribution", "predict", "sweep",
-    "rare",
+    "rare", "growth",
 )  # fmt: skip
 
 if __name__ == "__main__":

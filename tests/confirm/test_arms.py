@@ -72,3 +72,14 @@ def test_a_missing_rate_is_no_evidence_and_is_counted():
     same.see([Rate(0.0, 1.0)] * 2)
     assert (this.above.log_e, this.below.log_e, len(this.rates)) == (same.above.log_e, same.below.log_e, 2)
     assert this.missing == 2
+
+
+def test_a_claim_that_nobody_reads_gives_way_to_others():
+    for read, over in ((0, True), (2, True), (3, False)):
+        this = arm(scored=False)
+        this.see([Rate(0.0, 0.0)] * read + [None] * 24)
+        assert this.settled(5.0, 3.0) is over
+    little, other = arm(scored=False), arm(1, scored=False)
+    little.see([None] * 23)
+    assert not little.settled(5.0, 3.0)
+    assert little.index(1) < other.index(1)

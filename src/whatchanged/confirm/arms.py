@@ -12,6 +12,8 @@ from whatchanged.records import Hypothesis, LabelledEstimate, Prompt
 from whatchanged.stats import Bet, interval
 
 BONUS = 0.15
+# Of so many answers, a judge who gave a verdict on at most a tenth will not do better on the next.
+TRIED = 24
 
 
 @dataclass
@@ -80,13 +82,18 @@ class Arm:
 
     def settled(self, confirm_at: float, refute_at: float) -> bool:
         """Whether more looks would change nothing; thresholds in nats."""
-        if not self.fresh or self.below.log_e >= refute_at or len(self.rates) >= self.pace.most:
+        if not self.fresh or self.below.log_e >= refute_at or len(self.rates) >= self.pace.most or self.unread:
             return True
         return self.above.log_e >= confirm_at and len(self.rates) >= self.pace.enough
 
+    @property
+    def unread(self) -> bool:
+        """Whether hardly any answer comes back as a rate: more looks would only use up what others need."""
+        return self.missing >= TRIED and self.missing > 9 * len(self.rates)
+
     def index(self, looks: int) -> float:
         """Upper confidence index: nats that a look may earn in either direction, per unit of cost."""
-        n = len(self.rates)
+        n = len(self.rates) + self.missing
         edge = self.hypothesis.prior - self.hypothesis.margin
         if n == 0:
             return (math.log1p(max(edge, 0.0) / 2) + BONUS) / self.pace.cost
