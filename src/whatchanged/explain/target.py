@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatchanged.config import Budget
 from whatchanged.errors import RunDirectoryError, SpecError, UsageError
 from whatchanged.pools import load_pools, split
 from whatchanged.predicates import load
@@ -33,10 +32,11 @@ def targets(report: Report, findings: Sequence[Finding]) -> list[Target]:
     """One a finding. Raises RunDirectoryError, PoolError, and UsageError for a region that holds no prompt."""
     config = report.config
     try:
-        limits, pool, seed = Budget.model_validate(config["limits"]), tuple(config["pool"]), int(config["seed"])
+        one, other = (int(config["limits"][side]) for side in ("discovery_prompts", "confirmation_prompts"))
+        pool, seed = tuple(config["pool"]), int(config["seed"])
     except (KeyError, TypeError, ValueError):
         raise RunDirectoryError("the run's report does not say which prompts it used: run the audit again") from None
-    sides = split(load_pools(pool), limits.discovery_prompts, limits.confirmation_prompts, seed)
+    sides = split(load_pools(pool), one, other, seed)
     found = []
     for finding in findings:
         inside = finding.region.contains
