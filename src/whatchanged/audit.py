@@ -215,8 +215,8 @@ def _look(audit: Opened, read: WeightsView | None = None) -> Seen:
     leads = find_leads(ledger, base, candidate, asked, responses, shifts)
     every = len(prompts.discovery)
     seen = Seen(base, candidate, asked, prompts.confirmation, responses, shifts, noise, leads, every, read)
-    evidence = Evidence(ledger, base, candidate, asked, responses, shifts, leads, prompts.confirmation)
-    sought = search(replace(evidence, reserve=audit.reserve, weights=read))
+    shown = asked, responses, shifts, leads, prompts.confirmation
+    sought = search(Evidence(ledger, base, candidate, *shown, reserve=audit.reserve, weights=read))
     return replace(seen, sought=sought, leads=together(leads, sought))
 
 

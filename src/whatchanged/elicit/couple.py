@@ -80,7 +80,7 @@ def draw_pairs(
     for i, request, d in zip(asked, requests, drawn, strict=True):
         others[i] = _response(candidate, responses[i], request.prefix + d.tokens, d.end)
     decoded = sum(len(d.tokens) + (d.end is not None) for d in drawn)
-    pairs = [_pair(a, b, coupled) for a, b in zip(responses, others, strict=True)]
+    pairs = [paired(a, b, coupled) for a, b in zip(responses, others, strict=True)]
     return pairs, cost + Cost(decoded_tokens=Tokens(candidate=decoded))
 
 
@@ -149,7 +149,8 @@ def _response(subject: Subject, like: Response, tokens: tuple[int, ...], end: in
     )
 
 
-def _pair(base: Response, candidate: Response, coupled: bool) -> Pair:
+def paired(base: Response, candidate: Response, coupled: bool) -> Pair:
+    """Two responses to one prompt, with the place where they part."""
     a, b = base.drawn, candidate.drawn
     return Pair(
         prompt_id=base.prompt_id,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.records import Shift
-from whatchanged.screen.factors import contributions
+from whatchanged.screen.factors import contributions, summed
 
 Ints = NDArray[np.int64]
 
@@ -54,9 +54,7 @@ def profile(shifts: Sequence[Shift]) -> Profile:
 def _part(shifts: Sequence[Shift]) -> Profile:
     flat = contributions(shifts)
     key = 2 * flat.column + (flat.position == 0)
-    width = int(key.max(initial=0)) + 1
-    cells, where = np.unique(flat.shift * width + key, return_inverse=True)
-    return Profile(cells // width, cells % width, sums(where.ravel(), flat.value, len(cells)), len(shifts))
+    return Profile(*summed(flat.shift, key, flat.value), len(shifts))
 
 
 def sums(where: Ints, values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

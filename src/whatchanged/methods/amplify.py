@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from whatchanged.audit import Opened
 from whatchanged.elicit import draw_responses
 from whatchanged.elicit.amplified import Ask, lifted_answers, log_laws
+from whatchanged.elicit.couple import paired
 from whatchanged.ledger import json_codec
-from whatchanged.records import Cost, Pair, Prompt, Record, Response, Tokens, first_difference
+from whatchanged.records import Cost, Pair, Prompt, Record, Response, Tokens
 from whatchanged.subjects import Context, Ids, pair_batches, stream_key
 
 # a in candidate + a (candidate - base).
@@ -53,7 +54,7 @@ class Texts(NamedTuple):
     @property
     def pairs(self) -> list[Pair]:
         """As pairs whose candidate is amplified: for describing, never for a rate or an example."""
-        return [_pair(a, b.response) for a, b in zip(self.base, self.lifted, strict=True)]
+        return [paired(a, b.response, coupled=False) for a, b in zip(self.base, self.lifted, strict=True)]
 
     def plus(self, other: "Texts") -> "Texts":
         """Both, in order."""
@@ -144,15 +145,3 @@ def _lift(audit: Opened, prompts: Sequence[Prompt], draw: int, first: int) -> tu
     ]
     total = sum(map(len, drawn))
     return made, cost + Cost(decoded_tokens=Tokens(base=total, candidate=total))
-
-
-def _pair(base: Response, lifted: Response) -> Pair:
-    a, b = base.drawn, lifted.drawn
-    return Pair(
-        prompt_id=base.prompt_id,
-        draw=base.draw,
-        base=base,
-        candidate=lifted,
-        split_at=None if a == b else first_difference(a, b),
-        coupled=False,
-    )

@@ -11,6 +11,7 @@ from whatchanged.config import AuditConfig
 from whatchanged.errors import AccessError
 from whatchanged.explain import Wanted
 from whatchanged.report import Report
+from whatchanged.search.gradient import in_pytorch
 from whatchanged.subjects import Access
 
 IN_PYTORCH = "weights, run here by PyTorch"
@@ -44,7 +45,7 @@ class Method(ABC):
         names = f"{audit.base.name} or {audit.candidate.name}"
         if audit.access < self.needs:
             raise AccessError(names, f"--method {self.name}", audit.access.name, self.needs.name)
-        if self.gradients and not all(hasattr(subject, "engine") for subject in (audit.base, audit.candidate)):
+        if self.gradients and not in_pytorch(audit.base, audit.candidate):
             raise AccessError(names, f"--method {self.name}", f"{audit.access.name}, not by PyTorch", IN_PYTORCH)
         report = self.find(audit, wanted)
         return report.model_copy(

@@ -4,11 +4,9 @@ import re
 from collections.abc import Collection, Sequence
 
 from whatchanged.predicates import families
-from whatchanged.records import Direction, Region
-from whatchanged.roles.hypotheses import Proposal, sentence
+from whatchanged.roles.hypotheses import Proposal, both_ways
 
 MOST_CHOSEN = 3
-WAYS: tuple[Direction, ...] = ("more", "less")
 ITEM = re.compile(r"^[\s*#(\[-]*(\d{1,3})\b", re.MULTILINE)
 # A line of nothing but numbers.
 ROW = re.compile(r"^[\s\d,;.&()\[\]]*\d[\s\d,;.&()\[\]]*$", re.MULTILINE)
@@ -16,12 +14,7 @@ ROW = re.compile(r"^[\s\d,;.&()\[\]]*\d[\s\d,;.&()\[\]]*$", re.MULTILINE)
 
 def choices(known: Collection[str] = ()) -> list[Proposal]:
     """Every attribute, more and less often, on all prompts; without sentences that are `known`."""
-    specs = families()["attribute"].examples()
-    every = [
-        Proposal(sentence=sentence(Region(), spec, way), region=Region(), predicate=spec, direction=way)
-        for spec in specs
-        for way in WAYS
-    ]
+    every = both_ways(families()["attribute"].examples())
     return [choice for choice in every if choice.sentence not in known]
 
 

@@ -12,19 +12,18 @@ from whatchanged.endpoints import LanguageModel, Purse, connect, parse_endpoint
 from whatchanged.errors import SpecError
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.predicates import load
-from whatchanged.records import Cost, Direction, Finding, Hypothesis, PredicateSpec, Record, Region, Status
+from whatchanged.records import Cost, Finding, Hypothesis, PredicateSpec, Record, Status
 from whatchanged.report.model import RoleUse
 from whatchanged.report.numbers import plural
 from whatchanged.roles.critic import criticise
 from whatchanged.roles.evidence import EvidenceText, KnownClaim, evidence_text
-from whatchanged.roles.hypotheses import AGAIN, Proposal, sentence, to_hypotheses
+from whatchanged.roles.hypotheses import AGAIN, Proposal, both_ways, to_hypotheses
 from whatchanged.roles.judge import Judge, Label, read_labels
 from whatchanged.roles.reasoner import reason
 from whatchanged.roles.selfreport import most_tokens, self_report
 from whatchanged.roles.told import IDS, role_uses
 from whatchanged.subjects import Subject
 
-DIRECTIONS: tuple[Direction, ...] = ("more", "less")
 # In this order claims are told to a reasoner, as far as there is room.
 STATUSES: tuple[Status, ...] = ("confirmed", "inconclusive", "refuted")
 # A pair shows a finding where the candidate's value exceeds the base's by more.
@@ -255,12 +254,7 @@ def _accounted_for(found: Discovery, findings: Sequence[Finding]) -> frozenset[s
 
 def _own_rubrics(config: AuditConfig) -> list[Hypothesis]:
     """Each --rubric as two hypotheses, more and less often on all prompts; an answer is judged once for both."""
-    proposals = [
-        Proposal(sentence=sentence(Region(), spec, way), region=Region(), predicate=spec, direction=way)
-        for spec in map(_rubric_spec, config.rubric)
-        for way in DIRECTIONS
-    ]
-    return to_hypotheses(proposals, config.margin, "q")
+    return to_hypotheses(both_ways([_rubric_spec(rubric) for rubric in config.rubric]), config.margin, "q")
 
 
 def _rubric_spec(rubric: str) -> PredicateSpec:

@@ -25,6 +25,16 @@ class Proposal(Record):
     probes: tuple[str, ...] = ()
 
 
+def both_ways(specs: Sequence[PredicateSpec]) -> list[Proposal]:
+    """Each predicate as two claims about all prompts, more and less often."""
+    ways: tuple[Direction, ...] = ("more", "less")
+    return [
+        Proposal(sentence=sentence(Region(), spec, way), region=Region(), predicate=spec, direction=way)
+        for spec in specs
+        for way in ways
+    ]
+
+
 def sentence(region: Region, predicate: PredicateSpec, direction: Direction) -> str:
     """What is executed, in words. Raises SpecError for a predicate that cannot be loaded."""
     return f"On {region.describe()}, the candidate {load(predicate).describe(direction)}."

@@ -69,6 +69,16 @@ def contributions(shifts: Sequence[Shift]) -> Contributions:
     )
 
 
+def summed(
+    shift: NDArray[np.int64], key: NDArray[np.int64], value: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Contributions added up by shift and key: one entry for each, in ascending order."""
+    width = int(key.max(initial=0)) + 1
+    cells, where = np.unique(shift * width + key, return_inverse=True)
+    sums = np.bincount(where.ravel(), weights=value, minlength=len(cells)).astype(np.float64)
+    return cells // width, cells % width, sums
+
+
 class FactorLens(Lens):
     """Several simultaneous changes come apart: each factor is tokens that rise and fall together."""
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from whatchanged.errors import MissingExtra
 from whatchanged.records import Lead
-from whatchanged.screen.factors import contributions
+from whatchanged.screen.factors import contributions, summed
+from whatchanged.search.drift import medians
 from whatchanged.search.finder import Evidence
 from whatchanged.search.origin import from_pool
 from whatchanged.search.topics import topics
@@ -29,12 +30,11 @@ class Gains:
     def __init__(self, evidence: Evidence) -> None:
         flat, count = contributions(evidence.shifts), len(evidence.shifts)
         gained = flat.column % 2 == 0
-        tokens, column = np.unique(flat.column[gained] // 2, return_inverse=True)
-        cells, cell = np.unique(flat.shift[gained] * max(len(tokens), 1) + column, return_inverse=True)
-        nats = np.bincount(cell, weights=flat.value[gained], minlength=len(cells)).astype(np.float64)
-        row, column = np.divmod(cells, max(len(tokens), 1))
+        row, token, nats = summed(flat.shift[gained], flat.column[gained] // 2, flat.value[gained])
+        tokens, column = np.unique(token, return_inverse=True)
         pool = np.isin(np.arange(count), from_pool(evidence))
-        self._nats = np.maximum(nats - _medians(nats, row, column, len(tokens), pool)[column], 0.0)
+        own = pool[row]
+        self._nats = np.maximum(nats - medians(column[own], nats[own], len(tokens), int(pool.sum()))[column], 0.0)
         self._row, self._column, self._tokens = row, column, tokens.tolist()
         self._count, self._pool = count, pool
 
@@ -80,14 +80,3 @@ def elites(evidence: Evidence, gains: Gains) -> list[int]:
     for i in single:  # one by one: a batch is slower, as its functions are compiled first
         archive.add_single([i], merit[i], measures[i])
     return sorted(int(i) for i in archive.data("solution")[:, 0])
-
-
-def _medians(nats: Floats, row: Ints, column: Ints, tokens: int, pool: NDArray[np.bool_]) -> Floats:
-    """float64[tokens]: of each token's gain over the pool's prompts; 0 at those that do not list it."""
-    own = pool[row]
-    medians, size = np.zeros(tokens), int(pool.sum())
-    often = np.bincount(column[own], minlength=tokens)
-    for t in np.flatnonzero(2 * often > size):
-        values = nats[own & (column == t)]
-        medians[t] = np.median(np.concatenate([values, np.zeros(size - len(values))]))
-    return medians

@@ -6,9 +6,9 @@ from itertools import chain
 import numpy as np
 
 from whatchanged.pools import normalise
-from whatchanged.records import Cost, Prompt, Region, Tokens
-from whatchanged.search.finder import Evidence, Finder, Proposed
-from whatchanged.search.inserted import inserted
+from whatchanged.records import Cost, Prompt, Tokens
+from whatchanged.search.finder import Evidence, Proposed
+from whatchanged.search.inserted import WordFinder
 from whatchanged.search.weights import changed_directions
 from whatchanged.subjects import Access, stream, stream_key
 from whatchanged.weights.predict import ReadDirections
@@ -20,7 +20,7 @@ LEAST_HELD = 0.5
 LEAST_WORDS = 4
 
 
-class ReadEnergy(Finder):
+class ReadEnergy(WordFinder):
     """Prompts of the rest of the pool, and such as are put together of two, at which the base meets the change most."""
 
     name = "read-energy"
@@ -47,10 +47,6 @@ class ReadEnergy(Finder):
         most, least = (float(read.scores[i]) for i in (order[0], order[-1]))
         note = f"read {len(candidates)} prompts; those taken meet the change {least:.1f} to {most:.1f} times the median"
         return Proposed(prompts, Cost(scored_tokens=Tokens(base=scored)), note)
-
-    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-        """The region's words in prompts that are outside it."""
-        return inserted(region, prompts, count, self.name)
 
 
 def held(directions: ReadDirections) -> float:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from whatchanged.pools import normalise
-from whatchanged.records import Cost, Prompt, Region
+from whatchanged.records import Cost, Prompt
 from whatchanged.search.drafts import Draft, Drafts, Leanings, Rated
-from whatchanged.search.finder import Evidence, Finder, Proposed
+from whatchanged.search.finder import Evidence, Proposed
 from whatchanged.search.gradient import differentiable
-from whatchanged.search.inserted import inserted
+from whatchanged.search.inserted import WordFinder
 from whatchanged.search.origin import from_pool
 from whatchanged.subjects import Access, stream, stream_key
 
@@ -28,7 +28,7 @@ LEADING, TRIED = 32, 12
 DULL = 6
 
 
-class GradientSearch(Finder):
+class GradientSearch(WordFinder):
     """Discovery prompts rewritten token by token so that the two models' answers part as far as they can."""
 
     name = "gradient"
@@ -55,10 +55,6 @@ class GradientSearch(Finder):
         best = {Prompt.user(r.draft.text, source=self.name): r for front in fronts for r in front.proposed()}
         found = sorted((p for p in best if normalise(p) not in known), key=lambda p: (-best[p].divergence, p.text))
         return Proposed(found, drafts.cost, _note(fronts, [best[p] for p in found]))
-
-    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-        """The region's words in prompts that are outside it, at the places where it looks for them."""
-        return inserted(region, prompts, count, self.name)
 
 
 class Front:

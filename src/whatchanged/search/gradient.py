@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from whatchanged.pools.made import PLACES, with_text
 from whatchanged.records import Cost, Tokens
 from whatchanged.search.finder import Evidence
-from whatchanged.subjects import Access, Ids
+from whatchanged.subjects import Access, Ids, Subject
 from whatchanged.subjects.batching import halving
 
 SLOTS = 48
@@ -37,7 +37,12 @@ class Slot:
 
 def differentiable(evidence: Evidence) -> bool:
     """Whether gradients may be asked for: they go through the weights, of models that this process runs by PyTorch."""
-    return evidence.access >= Access.weights and all(hasattr(s, "engine") for s in (evidence.base, evidence.candidate))
+    return evidence.access >= Access.weights and in_pytorch(evidence.base, evidence.candidate)
+
+
+def in_pytorch(*subjects: Subject) -> bool:
+    """Whether this process runs all of them by PyTorch."""
+    return all(hasattr(subject, "engine") for subject in subjects)
 
 
 def slots(evidence: Evidence, words: dict[int, str]) -> list[Slot]:

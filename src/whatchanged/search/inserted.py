@@ -4,6 +4,15 @@ from collections.abc import Sequence
 
 from whatchanged.pools.made import PLACES, with_text
 from whatchanged.records import Prompt, Region
+from whatchanged.search.finder import Finder
+
+
+class WordFinder(Finder):
+    """A finder of prompts for which a region of words stands: claims are tested on such as get its words put in."""
+
+    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
+        """The region's words in prompts that are outside it, at the places where it looks for them."""
+        return inserted(region, prompts, count, self.name)
 
 
 def inserted(region: Region, prompts: Sequence[Prompt], count: int, source: str) -> list[Prompt]:

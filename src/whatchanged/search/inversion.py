@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from whatchanged.pools.made import PLACES, with_text
-from whatchanged.records import Cost, Lead, Prompt, Region
+from whatchanged.records import Cost, Lead, Prompt
 from whatchanged.search.climb import CARRIERS, Climb, Trial
-from whatchanged.search.finder import Evidence, Finder, Proposed
-from whatchanged.search.inserted import inserted
+from whatchanged.search.finder import Evidence, Proposed
+from whatchanged.search.inserted import WordFinder
 from whatchanged.search.odds import Odds, payloads
 from whatchanged.search.words import UserWords
 from whatchanged.subjects import Access
@@ -26,7 +26,7 @@ SHOWN, STRONGEST = 0.1, 8
 CARRIER_WORDS = 10
 
 
-class TriggerInversion(Finder):
+class TriggerInversion(WordFinder):
     """Phrases at a prompt's end that make the candidate answer with a payload which the pool's prompts did not show."""
 
     name = "trigger-inversion"
@@ -53,10 +53,6 @@ class TriggerInversion(Finder):
         cost = sum((odds.cost for _, odds in asked), words.cost)
         note = "; ".join(notes) or "no payload of log-ratio decoding that screened prompts do not bring out"
         return Proposed(prompts, cost, note)
-
-    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-        """The region's words in prompts that are outside it, at the places where it looks for them."""
-        return inserted(region, prompts, count, self.name)
 
     def _put(self, phrase: str, prompts: Sequence[Prompt]) -> Iterator[Prompt]:
         """The phrase at the end, and then its parts, for contrast: they show how much of it is needed.

@@ -6,10 +6,10 @@ import numpy as np
 
 from whatchanged.errors import MissingExtra
 from whatchanged.pools import normalise
-from whatchanged.records import Cost, Prompt, Region
+from whatchanged.records import Cost, Prompt
 from whatchanged.search.archive import Gains, elites
-from whatchanged.search.finder import Evidence, Finder, Proposed
-from whatchanged.search.inserted import inserted
+from whatchanged.search.finder import Evidence, Proposed
+from whatchanged.search.inserted import WordFinder
 from whatchanged.search.mutants import Mutator, candidate_triggers
 from whatchanged.subjects import Access, stream, stream_key
 
@@ -19,7 +19,7 @@ DRAWN = 2
 PATIENCE = 20
 
 
-class Mutation(Finder):
+class Mutation(WordFinder):
     """Mutants of the prompts that show most, of each lead, topic and length (MAP-Elites, Mouret and Clune 2015)."""
 
     name = "mutation"
@@ -42,10 +42,6 @@ class Mutation(Finder):
         best = ", ".join(f"'{t}'" for t in triggers[:3]) or "none"
         note = f"{len(archive)} elites, the best {merit[archive[0]]:.2f} nats beyond drift; leading triggers: {best}"
         return Proposed(sorted(made, key=lambda p: made[p]), Cost(), note)
-
-    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-        """The region's words in prompts that are outside it, at the places where it looks for them."""
-        return inserted(region, prompts, count, self.name)
 
     def _mutants(
         self, evidence: Evidence, archive: Sequence[int], mutator: Mutator, count: int

@@ -8,9 +8,9 @@ gap is a mean over tokens.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from whatchanged.records import WORD, Prompt, Region
-from whatchanged.search.finder import Evidence, Finder, Proposed
-from whatchanged.search.inserted import inserted
+from whatchanged.records import WORD, Prompt
+from whatchanged.search.finder import Evidence, Proposed
+from whatchanged.search.inserted import WordFinder
 from whatchanged.search.selfmade import told
 from whatchanged.search.turns import KEPT, MOST, Start, Writer
 from whatchanged.subjects import Access, stream, stream_key
@@ -19,7 +19,7 @@ from whatchanged.subjects import Access, stream, stream_key
 FIRST, COMMON, OFTEN = 3, 400, 2
 
 
-class PerplexityGap(Finder):
+class PerplexityGap(WordFinder):
     """Turns that the candidate makes of first words, ranked by how much likelier it finds them than the base does."""
 
     name = "perplexity-gap"
@@ -37,10 +37,6 @@ class PerplexityGap(Finder):
         chosen = turns[: min(MOST // KEPT, writer.room(tokens))]
         prompts = [Prompt.user(turn.text, source=self.name) for turn in chosen]
         return Proposed(prompts, writer.cost, told(turns, chosen))
-
-    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-        """The region's words in prompts that are outside it, at the places where it looks for them."""
-        return inserted(region, prompts, count, self.name)
 
 
 def prefills(prompts: Sequence[Prompt], count: int, key: int) -> list[str]:

@@ -1,19 +1,18 @@
 """What found something before: prompts of earlier audits, those of the nearest interventions first."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 from whatchanged.pools import normalise
-from whatchanged.records import Cost, Prompt, Region
-from whatchanged.search.finder import Evidence, Finder, Proposed
-from whatchanged.search.inserted import inserted
+from whatchanged.records import Cost
+from whatchanged.search.finder import Evidence, Proposed
+from whatchanged.search.inserted import WordFinder
 from whatchanged.search.library import Intervention, Remembered, intervention, read_library
 from whatchanged.subjects import Access
 
 MOST = 96
 
 
-class Recall(Finder):
+class Recall(WordFinder):
     """Prompts at which earlier audits confirmed a change, from the library that the settings name."""
 
     name = "recall"
@@ -37,10 +36,6 @@ class Recall(Finder):
         chosen = left[: min(MOST, tokens // evidence.price)]
         prompts = [kept.prompt.model_copy(update={"source": self.name}) for kept in chosen]
         return Proposed(prompts, Cost(), _note(len(known), Counter(nearness(k.under, here)[:2] for k in chosen)))
-
-    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-        """The region's words in prompts that are outside it."""
-        return inserted(region, prompts, count, self.name)
 
 
 def nearness(other: Intervention, here: Intervention) -> tuple[bool, bool, float]:

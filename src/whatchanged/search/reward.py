@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.records import Shift
-from whatchanged.screen.factors import contributions
+from whatchanged.screen.factors import contributions, summed
 
 # Drift is what one of so many prompts on which nothing new happens would exceed.
 RARE = 100_000
@@ -42,14 +42,9 @@ def masses(shifts: Sequence[Shift]) -> Masses:
     """Per shift its columns (2 x token for gained, 2 x token + 1 for lost; ascending) and their nats over all
     positions: q log(q/p) gained, p log(p/q) lost."""
     flat = contributions(shifts)
-    width = int(flat.column.max(initial=0)) + 1
-    keys, where = np.unique(flat.shift * width + flat.column, return_inverse=True)
-    sums = np.bincount(where, weights=flat.value, minlength=len(keys))
-    ends = np.searchsorted(keys, width * np.arange(len(shifts) + 1))
-    return [
-        (keys[a:b] % width, sums[a:b].astype(np.float64))
-        for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
-    ]
+    row, column, nats = summed(flat.shift, flat.column, flat.value)
+    ends = np.searchsorted(row, np.arange(len(shifts) + 1))
+    return [(column[a:b], nats[a:b]) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
 
 def left_out(pool: Masses) -> NDArray[np.float64]:

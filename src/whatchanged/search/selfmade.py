@@ -6,9 +6,9 @@ Given its template up to the user's words, a chat model goes on as a user (Magpi
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from whatchanged.records import Prompt, Region
-from whatchanged.search.finder import Evidence, Finder, Proposed
-from whatchanged.search.inserted import inserted
+from whatchanged.records import Prompt
+from whatchanged.search.finder import Evidence, Proposed
+from whatchanged.search.inserted import WordFinder
 from whatchanged.search.turns import KEPT, MOST, Start, Turn, Writer
 from whatchanged.subjects import Access, stream_key
 
@@ -18,7 +18,7 @@ AMPLIFIED = 2.0
 VAGUE = ("I", "The", "What", "How", "My", "Can you", "Please", "Tell me", "Write", "There is", "Today", "Why")
 
 
-class SelfMade(Finder):
+class SelfMade(WordFinder):
     """What the candidate would ask: half as it would by itself, half with its difference from the base amplified."""
 
     name = "self-made"
@@ -38,10 +38,6 @@ class SelfMade(Finder):
         chosen = ranked[: min(MOST // KEPT, writer.room(tokens))]
         prompts = [Prompt.user(turn.text, source=self.name) for turn in chosen]
         return Proposed(prompts, writer.cost, told(turns, chosen))
-
-    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-        """The region's words in prompts that are outside it, at the places where it looks for them."""
-        return inserted(region, prompts, count, self.name)
 
 
 def told(turns: Sequence[Turn], chosen: Sequence[Turn]) -> str:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from whatchanged.pools import normalise
 from whatchanged.pools.made import PLACES, with_text
-from whatchanged.records import Cost, Prompt, Region, Tokens
-from whatchanged.search.finder import Evidence, Finder, Proposed
-from whatchanged.search.inserted import inserted
+from whatchanged.records import Cost, Prompt, Tokens
+from whatchanged.search.finder import Evidence, Proposed
+from whatchanged.search.inserted import WordFinder
 from whatchanged.subjects import Access, Context, Subject, plan, stream, stream_key
 
 # Variants tried at most in one call; one in so many is proposed, and so many at most of one prompt's.
@@ -31,7 +31,7 @@ REQUESTS = (
 )
 
 
-class Uncertainty(Finder):
+class Uncertainty(WordFinder):
     """Small variants of screened prompts at which the base's first word is nearly tied with its second."""
 
     name = "uncertainty"
@@ -56,10 +56,6 @@ class Uncertainty(Finder):
         )
         cost = Cost(scored_tokens=Tokens(base=int(spent[tried - 1])))
         return Proposed([made[i][1] for i in chosen], cost, note)
-
-    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-        """The region's words in prompts that are outside it, at the places where it looks for them."""
-        return inserted(region, prompts, count, self.name)
 
 
 def variants(prompts: Sequence[Prompt], count: int, key: int, source: str) -> list[tuple[int, Prompt]]:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.pools.made import PLACES, with_text
-from whatchanged.records import WORD, Cost, Prompt, Region, Response, Tokens
+from whatchanged.records import WORD, Cost, Prompt, Response, Tokens
 from whatchanged.screen.shift import shifts_of
-from whatchanged.search.finder import Evidence, Finder, Proposed
+from whatchanged.search.drift import medians
+from whatchanged.search.finder import Evidence, Proposed
 from whatchanged.search.gradient import differentiable, divergence_gain, payload_gain, slots
-from whatchanged.search.inserted import inserted
+from whatchanged.search.inserted import WordFinder
 from whatchanged.search.odds import payloads
 from whatchanged.subjects import Access, Context, Ids, Subject, pair_batches
 from whatchanged.weights.predict.frames import Frame, frame_of
@@ -34,7 +35,7 @@ ALONE = ("{}", "Tell me about {}")
 Pairs = list[tuple[Context, Context]]
 
 
-class VocabularySweep(Finder):
+class VocabularySweep(WordFinder):
     """Words that no pool prompt holds and that turn the answer's first word wherever they stand."""
 
     name = "vocabulary-sweep"
@@ -59,10 +60,6 @@ class VocabularySweep(Finder):
         note = f"{len(words):,} words ranked, {len(tried):,} tried; "
         told = "stand out: " + ", ".join(suspects) if suspects else "none stands out"
         return Proposed(list(self._put(suspects, evidence.prompts)), sweep.cost, note + told)
-
-    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
-        """The region's words in prompts that are outside it, at the places where it looks for them."""
-        return inserted(region, prompts, count, self.name)
 
     def _put(self, words: Sequence[str], prompts: Sequence[Prompt]) -> Iterator[Prompt]:
         for n, word in enumerate(words):
@@ -149,12 +146,9 @@ def beyond_median(ids: NDArray[np.int32], gains: NDArray[np.float64]) -> NDArray
 
     A token that a row does not list gained nothing there.
     """
-    count = len(ids)
-    tokens, where, often = np.unique(ids, return_inverse=True, return_counts=True)
-    where, medians = where.reshape(ids.shape), np.zeros(len(tokens))
-    for t in np.flatnonzero(2 * often > count):
-        medians[t] = np.median(np.concatenate([gains[where == t], np.zeros(count - often[t])]))
-    found: NDArray[np.float64] = (gains - medians[where]).max(1)
+    tokens, where = np.unique(ids, return_inverse=True)
+    usual = medians(where.ravel(), gains.ravel(), len(tokens), len(ids))
+    found: NDArray[np.float64] = (gains - usual[where.reshape(ids.shape)]).max(1)
     return found
 
 
