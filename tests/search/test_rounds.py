@@ -13,7 +13,7 @@ from whatchanged.ledger import Ledger
 from whatchanged.records import Prompt
 from whatchanged.registry import Registry
 from whatchanged.search import search
-from whatchanged.search.rounds import ONCE, SLICES
+from whatchanged.search.rounds import BEGIN, ONCE, SLICES, slice_of
 
 TOKENS = 20_000
 POOL = prompts_about("law")[:40]
@@ -38,6 +38,7 @@ def finders(monkeypatch):
         monkeypatch.setattr(finder, "asked", 0)
     for finder in (rare.Seeker, rare.Digger):
         monkeypatch.setattr(finder, "given", [])
+    monkeypatch.setattr("whatchanged.search.rounds.BEGIN", 0)  # a toy's call costs next to nothing
     set_budget(monkeypatch)
 
 
@@ -94,6 +95,14 @@ def test_the_budget_is_kept(sought, monkeypatch):
     spent = sum(use.tokens for use in found.finders)
     assert 0.95 * TOKENS < spent < 1.02 * TOKENS
     assert {tokens for _, tokens, _ in rare.Seeker.given} >= {TOKENS // SLICES, 3 * (TOKENS // SLICES)}
+
+
+@pytest.mark.parametrize(
+    ("budget", "finders", "tokens"),
+    [(600_000, 8, 600_000 // SLICES), (60_000, 1, BEGIN), (60_000, 8, 3750), (4000, 8, 250), (0, 8, 0)],
+)
+def test_a_slice_is_enough_to_begin_with_where_all_can_be_asked_twice(budget, finders, tokens):
+    assert slice_of(budget, budget, finders) == tokens
 
 
 def test_who_is_asked_once_leaves_half_to_the_others(sought, monkeypatch):

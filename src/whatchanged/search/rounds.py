@@ -16,8 +16,10 @@ from whatchanged.search.finder import Evidence, Finder
 from whatchanged.search.reward import Rewards
 from whatchanged.subjects import Context
 
-# Rounds are multiples of this share of the budget.
+# Rounds are multiples of this share of the budget, or of so many tokens where that is too few to begin with and the
+# budget still lets everyone be asked twice.
 SLICES = 64
+BEGIN = 8000
 # Finders that are asked once have this share of the budget, where others wait.
 ONCE = 0.5
 # A round is not begun with less than so many prompts cost to screen.
@@ -70,7 +72,9 @@ class Rounds:
 
     def _ask_again(self, finders: dict[str, Finder]) -> None:
         """Until the budget is spent, or everyone was asked since anything was earned."""
-        allocator = Allocator(list(finders), self._ledger.config.limits.search_tokens // SLICES)
+        allocator = Allocator(
+            list(finders), slice_of(self._ledger.config.limits.search_tokens, self.left, len(finders))
+        )
         in_vain: set[str] = set()
         while in_vain != set(finders) and self._can_go_on():
             name, tokens = allocator.choose()
@@ -155,6 +159,11 @@ class Rounds:
         """Tokens that both models scored in this run up to now, whichever session did it."""
         scored = self._ledger.cost.scored_tokens
         return scored.base + scored.candidate
+
+
+def slice_of(budget: int, left: int, finders: int) -> int:
+    """Tokens of the smallest call, of a search's `budget` of which `left` are to be shared by so many finders."""
+    return max(budget // SLICES, min(BEGIN, left // (2 * finders)))
 
 
 def _found(finder: Finder, evidence: Evidence, tokens: int) -> tuple[Found, Cost]:
