@@ -22,6 +22,8 @@ SLICES = 64
 BEGIN = 8000
 # Finders that are asked once have this share of the budget, where others wait.
 ONCE = 0.5
+# A call that earns less than a nat was in vain: no claim could be made of it. So many in a row, each, end the search.
+EARNS, PATIENCE = 1.0, 2
 # A round is not begun with less than so many prompts cost to screen.
 WORTHWHILE = 8
 
@@ -71,16 +73,17 @@ class Rounds:
             tokens = max(0, tokens - self._ask(finder, share).tokens)
 
     def _ask_again(self, finders: dict[str, Finder]) -> None:
-        """Until the budget is spent, or everyone was asked since anything was earned."""
+        """Until the budget is spent, or everyone was asked twice since anything was earned."""
         allocator = Allocator(
             list(finders), slice_of(self._ledger.config.limits.search_tokens, self.left, len(finders))
         )
-        in_vain: set[str] = set()
-        while in_vain != set(finders) and self._can_go_on():
+        in_vain = dict.fromkeys(finders, 0)
+        while min(in_vain.values()) < PATIENCE and self._can_go_on():
             name, tokens = allocator.choose()
             payoff = self._ask(finders[name], min(tokens, self.left))
-            allocator.pay(name, payoff.mass, payoff.tokens)
-            in_vain = set() if payoff.mass else {*in_vain, name}
+            earned = payoff.mass if payoff.mass >= EARNS else 0.0
+            allocator.pay(name, earned, payoff.tokens)
+            in_vain = dict.fromkeys(finders, 0) if earned else in_vain | {name: in_vain[name] + 1}
 
     def _can_go_on(self) -> bool:
         enough = self.left >= WORTHWHILE * self._start.price and self._affordable > 0
