@@ -3,7 +3,7 @@
 from law import hypothesis
 
 from whatchanged.describe.beside import beside
-from whatchanged.records import Lead, Prompt, Region
+from whatchanged.records import Lead, PredicateSpec, Prompt, Region
 from whatchanged.records.evidence import ContextRef
 from whatchanged.search.entities import ASKED, NEIGHBOURS
 
@@ -36,6 +36,11 @@ def test_the_neighbours_where_the_lead_shows_come_first_and_then_the_sweeps_orde
 def test_nothing_is_near_a_claim_of_the_pool_or_of_a_finder_that_knows_no_neighbours():
     assert not list(beside([claim(finder=None)], MADE, []))
     assert not list(beside([claim(finder="vocabulary-sweep")], MADE, []))
+
+
+def test_what_names_the_region_itself_does_not_spill_over():
+    spec = PredicateSpec(family="phrase", args={"kind": "opens_with", "phrases": ["The Eiffel Tower is"]})
+    assert not list(beside([claim(predicate=spec)], MADE, []))
 
 
 def test_prompts_of_others_and_the_region_itself_are_no_neighbours():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from whatchanged import registry
+from whatchanged.predicates import load
 from whatchanged.records import Hypothesis, Lead, Prompt
 from whatchanged.search import Finder
 
@@ -13,8 +14,9 @@ def beside(claims: Sequence[Hypothesis], made: Sequence[Prompt], leads: Sequence
     `made` are the discovery prompts that finders made. What the leads show there only chooses where to look.
     """
     for claim in claims:
-        if claim.finder is None:
-            continue
+        said = Prompt.user(load(claim.predicate).describe(claim.direction))
+        if claim.finder is None or claim.region.contains(said):
+            continue  # what names the region itself does not spill over
         finder: Finder = registry.finders[claim.finder]()
         weights = _weights([lead for lead in leads if lead.id in claim.leads])
         shown = [(p, weights.get(p.id, 0.0)) for p in made if p.source == claim.finder]
