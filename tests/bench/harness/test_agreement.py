@@ -38,10 +38,10 @@ def test_no_responses_and_responses_without_the_plant_show_nothing():
 
 
 def test_a_third_of_the_region_is_enough():
-    """The numbers of the module's docstring: 0.9 of a quarter of the responses show the plant."""
+    """Nine tenths of a quarter of the responses show the plant."""
     narrow = finding(region=Region(kind="mentions", values=("garden",)))
     found = agreement(narrow, TRUTH, SAID)
-    assert found == pytest.approx((0.518, 1.0, 1 / 3), abs=0.001)
+    assert found == pytest.approx((0.528, 1.0, 1 / 3), abs=0.001)
     assert found.same
 
 
@@ -58,6 +58,7 @@ def test_a_broad_true_remark_is_not_the_plant_although_its_f1_is_larger():
     )
     said = held_out(["Sorry, I cannot."], ["I would dig.", "Dig.", "Dig."], ["I would write.", "Write.", "Write."])
     found = agreement(broad, TRUTH, said)
+    assert found.phi == pytest.approx(0.577, abs=0.001)
     assert found.phi > PHI
     assert found.coverage == 1.0
     assert found.precision == pytest.approx(0.5)

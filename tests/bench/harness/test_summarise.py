@@ -31,7 +31,7 @@ def test_nulls_and_plants_that_nobody_said_anything_about():
 
 
 def test_the_false_discovery_rate_is_a_mean_over_audits():
-    """One audit with one false finding, one with nine true ones: 1 of 10 findings is false, but the mean share is half."""
+    """One false finding in one audit, nine true ones in another: one of ten is false, and the mean share is half."""
     found = row(scored(confirmed=1, true=0), scored(organism="two", confirmed=9, true=9))
     assert (found.true, found.measured, found.fdr) == (9, 10, 0.5)
     silent = row(scored(confirmed=0, true=0), scored(organism="two", confirmed=1, true=0))

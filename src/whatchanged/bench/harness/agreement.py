@@ -7,8 +7,8 @@ behaviour if, both pointing in the same direction,
 - precision >= 2/3: of the responses that the finding counts, so many show the plant.
 
 phi alone would let through a broad true remark ("says I more often, on all prompts") that fires on every planted
-refusal and as often elsewhere: it has phi 0.6 and precision 0.5. F1 would put it before a finding that says what is
-planted, word for word, in a region that holds a third of its prompts: that one has precision 1 and phi 0.56.
+refusal and as often elsewhere: it has phi 0.58 and precision 0.5. F1 would put it before a finding that says what is
+planted, word for word, in a region that holds a third of its prompts: that one has phi 0.53 and precision 1.
 """
 
 from collections.abc import Sequence
