@@ -7,7 +7,7 @@ from typing import Any, get_args
 import click
 
 from whatchanged.bench.harness import Plan
-from whatchanged.cli.options import EPILOG, F, audit_options, debug, read_view, view_options
+from whatchanged.cli.options import F, audit_options, debug, read_audit, read_view, view_options
 from whatchanged.cli.output import talk, working
 from whatchanged.config import AuditConfig, BudgetName
 
@@ -16,6 +16,10 @@ SHARED = (
     "pool", "max_decoded_tokens", "max_minutes", "alpha", "margin", "fdr", "temperature", "coupled", "access",
     "reasoner", "critic", "judge", "rubric", "finders", "max_cost", "identity_shortcut", "cluster_by",
 )  # fmt: skip
+
+
+# A plan's flags are no settings of one audit, whatever they are called.
+OF_PLAN = "plan_"
 
 
 class Listed(click.ParamType["tuple[Any, ...]"]):
@@ -36,8 +40,8 @@ def plan_options(command: F) -> F:
         "methods": Listed(click.STRING),
         "organisms": Listed(click.STRING),
         "budget": Listed(click.Choice(get_args(BudgetName))),
-        "texts": Listed(click.INT),
-        "seeds": Listed(click.INT),
+        "texts": Listed(click.IntRange(min=2)),
+        "seeds": Listed(click.IntRange(min=0)),
         "folder": click.Path(path_type=Path),
         "remeasure": click.IntRange(min=0),
         "held_out": click.IntRange(min=1),
@@ -46,18 +50,17 @@ def plan_options(command: F) -> F:
         default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
         decorate: Callable[[F], F] = click.option(
             f"--{name.replace('_', '-')}",
-            name,
+            OF_PLAN + name,
             type=kinds[name],
             default=default or None,
             show_default=bool(default),
             help=field.description,
-            envvar=f"WHATCHANGED_{name.upper()}" if name in AuditConfig.model_fields else None,
         )
         command = decorate(command)
     return command
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog="From --pool on, options are environment variables and --config keys as in 'whatchanged diff'.")
 @plan_options
 @audit_options(only=SHARED)
 @view_options(only=("out", "display"))
@@ -76,7 +79,8 @@ def bench(context: click.Context, /, **flags: Any) -> int:
     from whatchanged.bench.harness.store import PAGE
     from whatchanged.bench.harness.table import markdown
 
-    plan = Plan.model_validate({name: flags[name] for name in Plan.model_fields if flags[name] is not None})
+    asked = {name: flags[OF_PLAN + name] for name in Plan.model_fields}
+    plan = Plan.model_validate({name: value for name, value in asked.items() if value is not None})
     with working(view.display) as progress:
         result = run_bench(plan, view.out, progress, **shared(context))
     click.echo(markdown(result), nl=False)
@@ -86,8 +90,6 @@ def bench(context: click.Context, /, **flags: Any) -> int:
 
 def shared(context: click.Context) -> dict[str, Any]:
     """The settings of all audits that were given: by flag, or in the --config file."""
-    from whatchanged.cli.options import read_audit
-
     given = read_audit(context, base="-", candidate="-")
     return {
         name: getattr(given, name) for name in SHARED if getattr(given, name) != AuditConfig.model_fields[name].default
