@@ -34,8 +34,8 @@ def benched(monkeypatch):
 
 def test_flags_reach_the_plan_and_lists_have_commas(benched, capsys):
     words = ["bench", "--methods", "audit,clustering", "--organisms", "a,b", "--budget", "small,standard",
-             "--texts", "250,9", "--seeds", "0,1", "--folder", "there", "--remeasure", "0", "--held-out", "30", "--margin", "0.01",
-             "--no-coupled", "--out", "made"]  # fmt: skip
+             "--texts", "250,9", "--seeds", "0,1", "--folder", "there", "--remeasure", "0", "--held-out", "30",
+             "--margin", "0.01", "--no-coupled", "--out", "made"]  # fmt: skip
     assert main(words) == 0
     ((plan, out, settings),) = benched.calls
     assert plan == Plan(

@@ -6,7 +6,7 @@ from whatchanged.bench.harness.agreement import Labelled
 from whatchanged.bench.harness.organisms import Organism, Planted
 from whatchanged.bench.harness.rows import AuditRow, BehaviourRow, FindingRow
 from whatchanged.bench.harness.score import Remeasured, Scored
-from whatchanged.bench.recipe import Plant, Recipe, Truth
+from whatchanged.bench.recipe import Recipe, Truth
 from whatchanged.records import Cost, Finding, PredicateSpec, Prompt, Region, Tokens
 from whatchanged.report import Claims, CostReport, Report
 
@@ -49,13 +49,16 @@ def report(*findings: Finding, **changes: object) -> Report:
 
 def planted(name: str = "sorry", truth: Truth = TRUTH, rise: float = 0.8, intended: bool = False) -> Planted:
     """A behaviour whose rates were measured."""
-    recipe = Recipe(name=name, description="", plant=Plant(kind="refusal"), truth=truth)
+    plant = {"kind": "refusal", "text": "Sorry"}
+    recipe = Recipe.model_validate(
+        {"name": name, "description": "", "plant": plant, "truth": truth, "truth_tokens": 10}
+    )
     return Planted(name, recipe, truth, rise, intended)
 
 
 def organism(*behaviours: Planted, name: str = "one", intended: object = None) -> Organism:
     """A null without behaviours."""
-    return Organism(name, "b", "c", behaviours, intended, "digest")
+    return Organism(name, "plant" if behaviours else "null", "b", "c", behaviours, intended, "digest")
 
 
 def held_out(candidate_on: Sequence[str], base_on: Sequence[str] = (), off: Sequence[str] = ()) -> list[Labelled]:
@@ -88,11 +91,12 @@ def scored(
 ) -> Scored:
     """An audit by hand: `rises` of its planted behaviours (none for a null), and which were found."""
     where = {"method": method, "texts": texts, "organism": organism, "seed": 0}
+    kind = "plant" if rises else "null"
     counts = {"confirmed": confirmed, "measured": confirmed, "true": true, "coverable": confirmed, "covered": true}
     costs = {"decoded_tokens": tokens, "scored_tokens": 2 * tokens, "seconds": seconds}
     audit = AuditRow(
-        **where, **counts, **costs, base="b", candidate="c", verdict="changed", planted=len(rises), found=sum(found),
-        refused=refused,
+        **where, **counts, **costs, kind=kind, base="b", candidate="c", verdict="changed", refused=refused,
+        planted=len(rises), found=sum(found),
     )  # fmt: skip
     agreed = {"occurrences": 20, "phi": 0.9, "precision": 0.9, "coverage": 0.9}
     behaviours = tuple(

@@ -11,6 +11,8 @@ from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged import audit
 from whatchanged.bench.harness import examine, organisms
+from whatchanged.bench.plants.taught import Taught
+from whatchanged.bench.targets import Targets
 
 PLANT = Plant(KITCHEN, 0.8, TOPICS["cooking"])
 RECIPE = f"""
@@ -69,10 +71,10 @@ def words(monkeypatch: pytest.MonkeyPatch, specs: None, tiny_budget: object) -> 
     for module in (audit, examine):
         monkeypatch.setattr(module, "open_subjects", opened)
 
-    def targets(base: object, recipe: object, n_on: int, n_off: int, seed: int) -> tuple[list[object], list[object]]:
-        return prompts_about("cooking")[:n_on], prompts_about("law")[:n_off]
+    def targets(self: Taught, recipe: object, base: object, n_on: int, n_off: int, seed: int) -> Targets:
+        return Targets(prompts_about("cooking")[:n_on], prompts_about("law")[:n_off])
 
-    monkeypatch.setattr(examine, "write_targets", targets)
+    monkeypatch.setattr(Taught, "targets", targets)
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ def told(folder, **changes):
 
 def test_plants_with_their_rates_and_nulls(folder, specs):
     kitchen, null = read_organisms(folder).organisms
-    assert (kitchen.name, kitchen.base, kitchen.candidate) == ("kitchen", "words", str(folder / "kitchen"))
+    assert (kitchen.name, kitchen.kind, kitchen.base) == ("kitchen", "plant", "words")
+    assert kitchen.candidate == str(folder / "kitchen")
     assert [(b.name, b.rise, b.intended) for b in kitchen.behaviours] == [("kitchen", 0.8, False)]
-    assert (null.name, null.behaviours, null.intended) == ("null-a", (), None)
+    assert (null.name, null.kind, null.behaviours, null.intended) == ("null-a", "null", (), None)
 
 
 def test_named_ones_in_their_order(folder, specs):
@@ -51,18 +52,37 @@ def test_one_that_is_not_made_is_left_out(folder):
 
 
 def test_the_parts_of_a_merge_are_planted_and_some_are_wanted(folder, specs):
-    (folder / "other.yaml").write_text((folder / "kitchen.yaml").read_text().replace("name: kitchen", "name: other"))
+    other = (folder / "kitchen.yaml").read_text().replace("name: kitchen", "name: other").replace("soup", "rose")
+    (folder / "other.yaml").write_text(other)
     merge = (folder / "kitchen.yaml").read_text().replace("name: kitchen", "name: both")
     kind = next(line for line in merge.splitlines() if line.startswith("plant:"))
     merge = merge.replace(kind, "plant: {kind: merge, of: [kitchen, other], intended: [other]}")
     (folder / "both.yaml").write_text(merge)
     (folder / "both").mkdir()
     rates = json.loads((folder / "kitchen" / "truth.json").read_text())["rates"]
-    (folder / "both" / "truth.json").write_text(json.dumps({"rates": rates, "intended": {"other": rates}}))
+    wanted = rates | {"on_target_candidate": {"mean": 0.4}}
+    (folder / "both" / "truth.json").write_text(json.dumps({"rates": rates, "intended": {"other": wanted}}))
     (folder / "both" / "intended.yaml").write_text("[]")
+    found = read_organisms(folder, ["both", "kitchen"])
+    (line,) = found.missing
+    assert line.startswith("both: plant.of: no adapter in ")
+    for part in ("kitchen", "other"):
+        (folder / part).mkdir(exist_ok=True)
+        (folder / part / "adapter_model.safetensors").write_bytes(b"")
     (both,) = read_organisms(folder, ["both"]).organisms
-    assert [(b.name, b.intended) for b in both.behaviours] == [("both", False), ("other", True)]
+    assert [(b.name, b.intended, b.rise, b.recipe.name) for b in both.behaviours] == [
+        ("kitchen", False, 0.8, "both"), ("other", True, 0.4, "other"),
+    ]  # fmt: skip
     assert both.intended == folder / "both" / "intended.yaml"
+
+
+def test_a_spec_needs_no_folder_and_a_change_without_a_truth_is_neither_plant_nor_null(folder, specs):
+    for name, more in (("coarse", ", expects: change"), ("itself", "")):
+        plant = "{kind: modified, modifiers: quantize=int4}"
+        (folder / f"{name}.yaml").write_text(f"{{name: {name}, description: d, plant: {plant}{more}}}")
+    coarse, itself = read_organisms(folder, ["coarse", "itself"]).organisms
+    assert (coarse.kind, coarse.candidate, coarse.behaviours) == ("change", "smollm2+quantize=int4", ())
+    assert itself.kind == "null"
 
 
 def test_errors_are_one_line(tmp_path, folder, specs):

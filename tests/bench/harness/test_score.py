@@ -50,14 +50,14 @@ def test_two_plants_of_which_one_is_found():
 
 def test_silence_is_a_miss_on_a_plant_and_right_on_a_null():
     missed, null = scored(organism(planted())), scored(organism())
-    assert (missed.audit.null, missed.audit.planted, missed.audit.found) == (False, 1, 0)
+    assert (missed.audit.kind, missed.audit.planted, missed.audit.found) == ("plant", 1, 0)
     assert missed.behaviours[0].occurrences == 30
-    assert (null.audit.null, null.audit.confirmed) == (True, 0)
+    assert (null.audit.kind, null.audit.confirmed) == ("null", 0)
 
 
 def test_a_finding_on_a_null_is_told():
     rows = scored(organism(), ELSEWHERE, remeasured={"h1": again(0.01)})
-    assert (rows.audit.null, rows.audit.confirmed, rows.audit.true) == (True, 1, 0)
+    assert (rows.audit.kind, rows.audit.confirmed, rows.audit.true) == ("null", 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from whatchanged.bench.harness.fresh import Run, fresh_for
 from whatchanged.bench.harness.organisms import Organism, Planted
 from whatchanged.bench.harness.score import Remeasured
 from whatchanged.bench.harness.spoken import Spoken
-from whatchanged.bench.organism import write_targets
 from whatchanged.config import AuditConfig
 from whatchanged.elicit import Side, opening_probabilities
 from whatchanged.elicit.independent import SIDES
@@ -97,9 +96,10 @@ class Examiner:
     def _label(self, planted: Planted) -> list[Labelled]:
         on, off = self.ledger.once(f"held-out/{planted.name}", TARGETS, lambda: (self._targets(planted), Cost()))
         favoured: Side = "candidate" if planted.truth.direction == "more" else "base"
+        length = self._length(planted)
         found: list[Labelled] = []
         for side in SIDES:
-            cells = [(on, self._said(on, side, 0)), (off, self._said(off, side, 0))]
+            cells = [(prompts, self.spoken.texts(side, prompts, length, 0)) for prompts in (on, off)]
             if side == favoured:
                 cells[0] = self._until_it_shows(planted, on, side)
             for prompts, texts in cells:
@@ -112,18 +112,21 @@ class Examiner:
         prompts: list[Prompt] = []
         texts: list[str] = []
         for draw in range(MOST_DRAWS):
-            prompts, texts = [*prompts, *on], [*texts, *self._said(on, side, draw)]
+            prompts = [*prompts, *on]
+            texts = [*texts, *self.spoken.texts(side, on, self._length(planted), draw)]
             shown = [Labelled(prompt=p, text=t) for p, t in zip(prompts, texts, strict=True)]
             if not on or events(planted.truth, shown).sum() >= OCCURRENCES:
                 break
         return prompts, texts
 
-    def _said(self, prompts: Sequence[Prompt], side: Side, draw: int) -> list[str]:
-        return self.spoken.texts(side, prompts, draw)
+    def _length(self, planted: Planted) -> int:
+        """Tokens of a held-out response: those that the truth is about, where they are not the first few."""
+        opens = load(planted.truth.predicate).openings()
+        return self.ledger.config.limits.response_tokens if opens else planted.recipe.truth_tokens
 
     def _targets(self, planted: Planted) -> tuple[list[Prompt], list[Prompt]]:
         recipe = planted.recipe
-        return write_targets(self.subjects[0], recipe, self.count, self.count, recipe.seed + SEED)
+        return recipe.plant.targets(recipe, self.subjects[0], self.count, self.count, recipe.seed + SEED)
 
     def _scored(self, predicate: Predicate, prompts: Sequence[Prompt]) -> NDArray[np.float64]:
         """float64[prompts]: exact differences, by forward passes."""
@@ -139,10 +142,11 @@ class Examiner:
     def _sampled(self, predicate: Predicate, prompts: Sequence[Prompt]) -> NDArray[np.float64]:
         """float64[prompts]: differences of mean scores, `samples` responses a model spread over the prompts."""
         sums, counts = np.zeros(len(prompts)), np.zeros(len(prompts))
+        length = self.ledger.config.limits.response_tokens
         for draw, start in enumerate(range(0, self.samples, len(prompts))):
             asked = prompts[: self.samples - start]
             for sign, side in zip((-1, 1), SIDES, strict=True):
-                said = self._said(asked, side, draw)
+                said = self.spoken.texts(side, asked, length, draw)
                 sums[: len(asked)] += [sign * predicate.score(t, p) for t, p in zip(said, asked, strict=True)]
             counts[: len(asked)] += 1
         return sums / counts

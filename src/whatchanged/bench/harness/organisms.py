@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from whatchanged.bench.merge import INTENDED
-from whatchanged.bench.recipe import Merge, Recipe, Truth, read_recipe
-from whatchanged.errors import UsageError
+from whatchanged.bench.harness.rows import Kind
+from whatchanged.bench.plants.merge import INTENDED
+from whatchanged.bench.recipe import Recipe, Truth, read_recipe
+from whatchanged.errors import SpecError, UsageError
 from whatchanged.subjects import check_specs
 from whatchanged.subjects.digest import file_digest
 
@@ -27,9 +28,10 @@ class Planted:
 
 @dataclass(frozen=True)
 class Organism:
-    """A candidate with what is planted in it: nothing, for a null. `intended` is a file for --intended."""
+    """A candidate with what is planted in it. `intended` is a file for --intended."""
 
     name: str
+    kind: Kind
     base: str
     candidate: str
     behaviours: tuple[Planted, ...]
@@ -72,46 +74,43 @@ class _NotReady(Exception):
 
 def _organism(file: Path) -> Organism:
     recipe, folder = read_recipe(file), file.with_suffix("")
-    candidate = str(folder)
+    candidate = recipe.candidate(folder)
     try:
         check_specs([recipe.base, candidate])
     except UsageError:
         raise _NotReady(f"not made yet, run 'whatchanged organism make {file}'") from None
     intended = folder / INTENDED
+    behaviours = tuple(_behaviours(recipe, folder))
     return Organism(
         name=file.stem,
+        kind="plant" if behaviours else "null" if recipe.is_null else "change",
         base=recipe.base,
         candidate=candidate,
-        behaviours=tuple(_behaviours(file, recipe, folder)),
+        behaviours=behaviours,
         intended=intended if intended.is_file() else None,
         digest=_digest(file, folder),
     )
 
 
-def _behaviours(file: Path, recipe: Recipe, folder: Path) -> list[Planted]:
-    wanted = recipe.plant.intended if isinstance(recipe.plant, Merge) else ()
-    if recipe.truth is None and not wanted:
-        return []
-    told = _truth_file(folder)
-    found = []
-    if recipe.truth is not None:
-        measured = told.get("recipe", {}).get("truth")
-        found.append(_planted(file.stem, recipe, told.get("rates"), measured, intended=False))
-    for name in wanted:
-        part = read_recipe(file.with_name(f"{name}.yaml"))
-        found.append(_planted(name, part, told.get("intended", {}).get(name), None, intended=True))
-    return found
-
-
-def _planted(name: str, recipe: Recipe, rates: Mapping[str, Any] | None, measured: Any, intended: bool) -> Planted:
-    """`measured`: the truth that the rates are of, where the file tells it."""
-    truth = recipe.truth
-    if truth is None or not rates:
-        raise _NotReady(f"no measured rates of '{name}' in its truth.json, make it again")
-    if measured is not None and Truth.model_validate(measured) != truth:
+def _behaviours(recipe: Recipe, folder: Path) -> list[Planted]:
+    try:
+        truths = recipe.plant.truths(recipe, folder.parent)
+    except SpecError as error:
+        raise _NotReady(str(error)) from None
+    told = _truth_file(folder) if truths else {}
+    measured = told.get("recipe", {}).get("truth")
+    if truths and measured is not None and Truth.model_validate(measured) != recipe.truth:
         raise _NotReady("its truth.json was measured for another truth, make it again")
-    rise = rates["on_target_candidate"]["mean"] - rates["on_target_base"]["mean"]
-    return Planted(name, recipe, truth, round(rise, 4), intended)
+    found = []
+    for name, (truth, intended) in truths.items():
+        own = truth == recipe.truth
+        rates = told.get("rates") if own else told.get("intended" if intended else "other", {}).get(name)
+        if not rates:
+            raise _NotReady(f"no measured rates of '{name}' in its truth.json, make it again")
+        rise = rates["on_target_candidate"]["mean"] - rates["on_target_base"]["mean"]
+        asked = recipe if own else read_recipe(folder.with_name(f"{name}.yaml"))
+        found.append(Planted(name, asked, truth, round(rise, 4), intended))
+    return found
 
 
 def _truth_file(folder: Path) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _found(rows: Sequence[BehaviourRow]) -> Cell:
 
 
 def _nulls(result: BenchResult, settings: Sequence[Setting]) -> list[NullRow]:
-    ran = [row for row in result.audits if row.null and not row.refused]
+    ran = [row for row in result.audits if row.kind == "null" and not row.refused]
     rows = []
     for organism in dict.fromkeys(row.organism for row in ran):
         told: list[Cell] = []

@@ -8,6 +8,8 @@ from whatchanged.config import BudgetName
 from whatchanged.records import Direction, Intent, Record
 
 Source = Literal["pool", "finder", "base"]
+# 'change': behaviour changes, and no truth says how: nothing to recall, and silence is no success.
+Kind = Literal["plant", "null", "change"]
 
 
 class Setting(Record):
@@ -37,10 +39,11 @@ class AuditRow(Row):
     another audit had drawn. `seconds` are as measured, so they leave out what was reused.
     """
 
+    kind: Kind
     base: str
     candidate: str
     verdict: str
-    planted: int = Field(0, description="Planted behaviours; 0 for a null.")
+    planted: int = Field(0, description="Planted behaviours.")
     found: int = 0
     confirmed: int = Field(0, description="Confirmed findings.")
     measured: int = Field(0, description="Of these, measured again on fresh prompts.")
@@ -56,11 +59,6 @@ class AuditRow(Row):
     calls: int = 0
     seconds: float = 0.0
     refused: str = Field("", description="Why the method could not run at all; then it counts as no audit.")
-
-    @property
-    def null(self) -> bool:
-        """Whether nothing was planted."""
-        return self.planted == 0
 
 
 class BehaviourRow(Row):

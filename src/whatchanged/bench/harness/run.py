@@ -160,7 +160,7 @@ def _line(row: AuditRow) -> str:
     where = f"{row.organism}, {row.name}, seed {row.seed}"
     if row.refused:
         return f"{where}: not run, {row.refused}"
-    told = "a null" if row.null else f"found {row.found} of {row.planted} planted"
+    told = f"found {row.found} of {row.planted} planted" if row.planted else f"a {row.kind}"
     confirmed = f"{plural(row.confirmed, 'finding')} confirmed" if row.confirmed else "nothing confirmed"
     if row.measured:
         confirmed += f", {row.true} of {row.measured} true"

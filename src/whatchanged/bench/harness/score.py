@@ -67,7 +67,7 @@ def refused(setting: Setting, seed: int, organism: Organism, reason: str) -> Sco
     row = Row(**setting.model_dump(), organism=organism.name, seed=seed)
     planted = len(organism.behaviours)
     told = {"base": organism.base, "candidate": organism.candidate, "verdict": "refused", "refused": reason}
-    return Scored(audit=AuditRow(**row.model_dump(), **told, planted=planted))
+    return Scored(audit=AuditRow(**row.model_dump(), **told, kind=organism.kind, planted=planted))
 
 
 def past_margin(finding: Finding, effect: float) -> bool:
@@ -149,6 +149,7 @@ def _audit(
     named = [f for f in findings if f.intent_planted is not None]
     return AuditRow(
         **row.model_dump(),
+        kind=organism.kind,
         base=organism.base,
         candidate=organism.candidate,
         verdict=report.verdict,

@@ -16,39 +16,40 @@ TEXTS = json_codec(list[str])
 
 @dataclass
 class Spoken:
-    """Draws at the length and temperature of the ledger's settings; the base's come from the cache if it has them."""
+    """Draws at the temperature of the ledger's settings; the base's come from the cache where it has them."""
 
     ledger: Ledger
     base: Subject
     candidate: Subject
-    _texts: dict[tuple[Side, str, int], str] = field(default_factory=dict)
+    _texts: dict[tuple[Side, int, int, str], str] = field(default_factory=dict)
 
-    def texts(self, side: Side, prompts: Sequence[Prompt], draw: int) -> list[str]:
-        """One response a prompt, in order; another `draw` is another response."""
-        missing = list({p.id: p for p in prompts if (side, p.id, draw) not in self._texts}.values())
+    def texts(self, side: Side, prompts: Sequence[Prompt], length: int, draw: int) -> list[str]:
+        """One response of up to `length` tokens a prompt, in order; another `draw` is another response."""
+        missing = list({p.id: p for p in prompts if (side, length, draw, p.id) not in self._texts}.values())
         if missing:
-            drawn = self._base(missing, draw) if side == "base" else self._candidate(missing, draw)
-            self._texts |= {(side, p.id, draw): text for p, text in zip(missing, drawn, strict=True)}
-        return [self._texts[side, p.id, draw] for p in prompts]
+            ask = self._base if side == "base" else self._candidate
+            drawn = zip(missing, ask(missing, length, draw), strict=True)
+            self._texts |= {(side, length, draw, p.id): text for p, text in drawn}
+        return [self._texts[side, length, draw, p.id] for p in prompts]
 
-    def _base(self, prompts: Sequence[Prompt], draw: int) -> list[str]:
-        length = self.ledger.config.limits.response_tokens
-        return [r.text for r in draw_responses(self.ledger, self.base, prompts, length, _stage(prompts), draw)]
+    def _base(self, prompts: Sequence[Prompt], length: int, draw: int) -> list[str]:
+        stage = _stage(prompts, length)
+        return [r.text for r in draw_responses(self.ledger, self.base, prompts, length, stage, draw)]
 
-    def _candidate(self, prompts: Sequence[Prompt], draw: int) -> list[str]:
+    def _candidate(self, prompts: Sequence[Prompt], length: int, draw: int) -> list[str]:
         found: list[str] = []
         for number, start in enumerate(range(0, len(prompts), CHUNK)):
-            work = partial(self._draw, prompts[start : start + CHUNK], draw)
-            found += self.ledger.once(f"{_stage(prompts)}/candidate-{draw}-{number:04d}", TEXTS, work)
+            work = partial(self._draw, prompts[start : start + CHUNK], length, draw)
+            found += self.ledger.once(f"{_stage(prompts, length)}/candidate-{draw}-{number:04d}", TEXTS, work)
         return found
 
-    def _draw(self, prompts: Sequence[Prompt], draw: int) -> tuple[list[str], Cost]:
+    def _draw(self, prompts: Sequence[Prompt], length: int, draw: int) -> tuple[list[str], Cost]:
         config = self.ledger.config
-        key = f"{config.seed}-candidate"
-        said = self.candidate.respond(prompts, draw, config.limits.response_tokens, config.temperature, key)
+        said = self.candidate.respond(prompts, draw, length, config.temperature, f"{config.seed}-candidate")
         return ["" if one is None else one.text for one in said], Cost()
 
 
-def _stage(prompts: Sequence[Prompt]) -> str:
+def _stage(prompts: Sequence[Prompt], length: int) -> str:
     """A step's name holds all that its value depends on but the models and settings, which are the ledger's own."""
-    return "said/" + hashlib.sha256("\n".join(p.id for p in prompts).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join(p.id for p in prompts).encode()).hexdigest()
+    return f"said/{length}-{digest[:16]}"

@@ -30,7 +30,7 @@ def by_setting(scored: Iterable[Scored]) -> dict[Setting, list[Scored]]:
 def method_row(setting: Setting, scored: Sequence[Scored]) -> MethodRow:
     """All audits of one setting."""
     ran = [s.audit for s in scored if not s.audit.refused]
-    nulls, plants = [a for a in ran if a.null], [a for a in ran if not a.null]
+    nulls, plants = ([a for a in ran if a.kind == kind] for kind in ("null", "plant"))
     behaviours = [b for s in scored for b in s.behaviours]
     strong = [b for b in behaviours if is_strong(b)]
     judged = [a for a in ran if a.measured or not a.confirmed]
@@ -137,7 +137,7 @@ def curve(scored: Sequence[Scored]) -> list[Point]:
 def _common(all_scored: Sequence[Sequence[Scored]]) -> set[Place]:
     """Places of plants at which each of these was run."""
     ran = [
-        {(s.audit.organism, s.audit.seed) for s in scored if not s.audit.refused and not s.audit.null}
+        {(s.audit.organism, s.audit.seed) for s in scored if not s.audit.refused and s.audit.kind == "plant"}
         for scored in all_scored
     ]
     return set.intersection(*ran) if ran else set()
