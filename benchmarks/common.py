@@ -24,7 +24,8 @@ def save(name: str, result: dict[str, Any]) -> None:
 def machine() -> str:
     """Processor, threads and torch: what a timing depends on."""
     found = of_harness.machine()
-    return f"{found.cpu}, {found.cores} cores; {torch.get_num_threads()} threads; torch {found.torch}; Python {found.python}"
+    threads = f"{found.cores} cores; {torch.get_num_threads()} threads"
+    return f"{found.cpu}, {threads}; torch {found.torch}; Python {found.python}"
 
 
 class Clock:

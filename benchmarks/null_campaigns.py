@@ -1,8 +1,8 @@
 """1,000 campaigns in which nothing is past its margin, through the whole confirm stage: how many confirm anything?
 
-No model: the tests' instruments give differences of known laws. All hypotheses lie exactly at their margin, as skewed as
-a margin allows, so every confirmed finding is a false discovery, and under each rule at most alpha of the campaigns may
-have one. Intervals are made as in an audit; how often one misses the truth is counted over all of them.
+No model: the tests' instruments give differences of known laws. All hypotheses lie exactly at their margin, as skewed
+as a margin allows, so every confirmed finding is a false discovery, and under each rule at most alpha of the campaigns
+may have one. Intervals are made as in an audit; how often one misses the truth is counted over all of them.
 """
 
 import argparse

@@ -45,7 +45,7 @@ FILLED_IN = re.compile(
     r"\b[A-Z]+\b|\.\.\.|['(]|whatchanged\[hf\]|organisms/|--max-minutes|--max-cost"
     r"|\b(?:predicate|base|candidate|prompts|discovery|confirmation|datasets|inspect_ai|entry|intent|validator)\b"
 )
-NEEDS_A_MODEL = re.compile(r"\b(?:diff|screen|read_report)\(")
+NEEDS_A_MODEL = re.compile(r"\b(?:diff|screen|read_report|run_bench)\(")
 
 
 class Block(NamedTuple):

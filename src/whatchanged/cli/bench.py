@@ -47,12 +47,13 @@ def plan_options(command: F) -> F:
         "held_out": click.IntRange(min=1),
     }
     for name, field in reversed(Plan.model_fields.items()):
-        default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+        several = isinstance(field.default, tuple)
+        default = ",".join(map(str, field.default)) if several else field.default
         decorate: Callable[[F], F] = click.option(
             f"--{name.replace('_', '-')}",
             OF_PLAN + name,
             type=kinds[name],
-            default=default or None,
+            default=str(default) if isinstance(default, Path) else default or None,
             show_default=bool(default),
             help=field.description,
         )

@@ -29,7 +29,10 @@ COMMANDS = {
     "rare": ("whatchanged.cli.rare:rare", "Say how often two models do what they do rarely."),
     "show": ("whatchanged.cli.show:show", "Print the report of the finished run in the directory RUN."),
     "undo": ("whatchanged.cli.undo:undo", "Write an adapter that takes one finding of a run back."),
-    "bench": ("whatchanged.cli.bench:bench", "Score methods on models with a known change."),
+    "bench": (
+        "whatchanged.cli.bench:bench",
+        "Audit models with a known change, by one method or several, and score the reports.",
+    ),
     "organism": ("whatchanged.cli.organism:organism", "Make models with a known, measured change."),
     "demo": ("whatchanged.cli.demo:demo", "Audit a small model that carries a planted change."),
 }
