@@ -47,13 +47,13 @@ def plan_options(command: F) -> F:
         "held_out": click.IntRange(min=1),
     }
     for name, field in reversed(Plan.model_fields.items()):
-        several = isinstance(field.default, tuple)
-        default = ",".join(map(str, field.default)) if several else field.default
+        # As the user would write it.
+        default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else str(field.default)
         decorate: Callable[[F], F] = click.option(
             f"--{name.replace('_', '-')}",
             OF_PLAN + name,
             type=kinds[name],
-            default=str(default) if isinstance(default, Path) else default or None,
+            default=default or None,
             show_default=bool(default),
             help=field.description,
         )
@@ -68,10 +68,11 @@ def plan_options(command: F) -> F:
 @debug
 @click.pass_context
 def bench(context: click.Context, /, **flags: Any) -> int:
-    """Audit models with a known change, by one method or several, and score the reports.
+    """Say what methods find in models with a known change.
 
-    Values with commas are lists: every method is run at every budget and seed on every organism. The directory --out
-    gets Parquet tables, summary.json and bench.html; the tables for a README go to stdout. The same command resumes.
+    Each report is scored against what was planted, and each finding is measured again on fresh prompts. Values with
+    commas are lists: every method is run at every budget and seed on every organism. The directory --out gets Parquet
+    tables, summary.json and bench.html; Markdown tables go to stdout. The same command resumes.
     """
     view = read_view(context)
     if view.out is None:

@@ -31,7 +31,7 @@ COMMANDS = {
     "undo": ("whatchanged.cli.undo:undo", "Write an adapter that takes one finding of a run back."),
     "bench": (
         "whatchanged.cli.bench:bench",
-        "Audit models with a known change, by one method or several, and score the reports.",
+        "Say what methods find in models with a known change.",
     ),
     "organism": ("whatchanged.cli.organism:organism", "Make models with a known, measured change."),
     "demo": ("whatchanged.cli.demo:demo", "Audit a small model that carries a planted change."),
