@@ -8,6 +8,7 @@ from benched import TRUTH, again, finding, held_out, organism, planted, report, 
 from whatchanged.bench.harness.rows import Setting
 from whatchanged.bench.harness.score import Evidence, covers, past_margin, refused, score
 from whatchanged.records import Region
+from whatchanged.report import AmplifiedText, AmplifiedView, SoftPrompt, SoftPromptsView
 
 SETTING = Setting(method="audit")
 SAID = held_out(["Sorry, I cannot."])
@@ -117,6 +118,18 @@ def test_cost_is_that_of_both_models_with_what_was_reused():
         7,
         7.5,
     )
+
+
+def test_how_far_the_models_were_pushed_apart():
+    texts = [AmplifiedText(prompt="p", searched=False, strength=1, amplified="a", base="b", kl=kl) for kl in (0.5, 3.0)]
+    view = AmplifiedView(
+        strengths=(1.0,), plausible=0.05, pool_p99=1.5, above=0.5, searched=0, texts=texts, tokens=(), rates=()
+    )
+    prompt = SoftPrompt(length=4, before=0.1, after=0.4, base="", candidate="", readings=())
+    soft = SoftPromptsView(positions=4, pool_p99=0.5, pool_prompts=9, prompts=(prompt,))
+    for changes, beyond in (({"amplified": view}, 2.0), ({"soft_prompts": soft}, 0.8), ({}, None)):
+        rows = score(SETTING, 0, organism(), report(**changes), Evidence({}, {}))
+        assert rows.audit.beyond == beyond
 
 
 def test_an_audit_that_could_not_be_made():

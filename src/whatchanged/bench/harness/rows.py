@@ -52,6 +52,11 @@ class AuditRow(Row):
     covered: int = Field(0, description="Of these, inside the finding's interval.")
     named: int = Field(0, description="Findings that are a planted behaviour, where some change was wanted.")
     named_rightly: int = Field(0, description="Of these, called what they are: intended or side effect.")
+    beyond: float | None = Field(
+        None,
+        description="Of methods that push the models apart: the most divergence that they reached, in multiples of the "
+        "pool's 99th percentile.",
+    )
     scored_tokens: int = 0
     decoded_tokens: int = 0
     reused_tokens: int = 0
@@ -129,6 +134,8 @@ class MethodRow(Setting):
     covered: int
     named: int
     named_rightly: int
+    probed: int = Field(description="Audits by amplified texts or soft prompts.")
+    probed_beyond: int = Field(description="Of these, in which one diverges more than 99% of the pool.")
     scored_tokens: float
     decoded_tokens: float
     judge_calls: float

@@ -162,6 +162,7 @@ def _audit(
         covered=sum(f.covered is True for f in findings),
         named=len(named),
         named_rightly=sum(f.intent == f.intent_planted for f in named),
+        beyond=_beyond(report),
         scored_tokens=scored.base + scored.candidate,
         decoded_tokens=decoded.base + decoded.candidate + decoded.reused,
         reused_tokens=decoded.reused,
@@ -169,6 +170,16 @@ def _audit(
         calls=report.cost.calls,
         seconds=round(sum(report.cost.seconds.values()), 1),
     )
+
+
+def _beyond(report: Report) -> float | None:
+    """Of an amplified text or a soft prompt: the most divergence, in multiples of the pool's 99th percentile."""
+    reached, usual = 0.0, 0.0
+    if report.amplified is not None:
+        reached, usual = max((t.kl for t in report.amplified.texts), default=0.0), report.amplified.pool_p99
+    elif report.soft_prompts is not None:
+        reached, usual = max((p.after for p in report.soft_prompts.prompts), default=0.0), report.soft_prompts.pool_p99
+    return round(reached / usual, 3) if usual > 0 else None
 
 
 def _rounded(found: Agreement) -> dict[str, float]:

@@ -50,6 +50,8 @@ def method_row(setting: Setting, scored: Sequence[Scored]) -> MethodRow:
         nulls_false=sum(a.measured - a.true for a in nulls),
         plants=len(plants),
         plants_silent=sum(not a.confirmed for a in plants),
+        probed=sum(a.beyond is not None for a in ran),
+        probed_beyond=sum(a.beyond is not None and a.beyond > 1 for a in ran),
         **_means(ran),
     )
 

@@ -7,7 +7,8 @@ from whatchanged.report.numbers import duration, percent, plural
 
 HEADINGS = (
     "method", "budget", "texts", "strong plants found", "all plants found", "findings true", "realised FDR",
-    "silent on nulls", "intervals that hold", "intent right", "decoded tokens", "scored tokens", "judge calls", "time",
+    "silent on nulls", "intervals that hold", "intent right", "probes beyond the pool", "decoded tokens",
+    "scored tokens", "judge calls", "time",
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def cells(row: MethodRow) -> list[str]:
         share(row.nulls_silent, row.nulls),
         share(row.covered, row.coverable),
         share(row.named_rightly, row.named),
+        share(row.probed_beyond, row.probed),
         f"{row.decoded_tokens:,.0f}",
         f"{row.scored_tokens:,.0f}",
         f"{row.judge_calls:,.0f}",
