@@ -20,7 +20,8 @@ from scripted import Scripted
 
 from tests.contracts import test_third_party as third_party
 from whatchanged import registry
-from whatchanged.bench.recipe import Edit, Recipe, Training, read_recipe
+from whatchanged.bench.plants.edit import Edit
+from whatchanged.bench.recipe import Recipe, Training, read_recipe
 from whatchanged.cli.main import COMMANDS, cli
 from whatchanged.cli.organism import WEAK
 from whatchanged.config import BUDGETS, AuditConfig, Budget, load_settings
@@ -44,7 +45,7 @@ FILLED_IN = re.compile(
     r"\b[A-Z]+\b|\.\.\.|['(]|whatchanged\[hf\]|organisms/|--max-minutes|--max-cost"
     r"|\b(?:predicate|base|candidate|prompts|discovery|confirmation|datasets|inspect_ai|entry|intent|validator)\b"
 )
-NEEDS_A_MODEL = re.compile(r"\b(?:diff|screen|read_report)\(")
+NEEDS_A_MODEL = re.compile(r"\b(?:diff|screen|read_report|run_bench)\(")
 
 
 class Block(NamedTuple):

@@ -96,6 +96,7 @@ modifiers = Registry(
         "system": "whatchanged.subjects.modifiers:System",
         "quantize": "whatchanged.subjects.modifiers:Quantize",
         "noise": "whatchanged.subjects.modifiers:Noise",
+        "prune": "whatchanged.subjects.modifiers:Prune",
         "steer": "whatchanged.subjects.modifiers:Steer",
         "dtype": "whatchanged.subjects.modifiers:Dtype",
     },
@@ -144,5 +145,25 @@ methods = Registry(
         "auto-interventions": "whatchanged.methods.interventions:AutoInterventions",
         "contrastive-decoding": "whatchanged.methods.contrastive:ContrastiveDecoding",
         "soft-prompt": "whatchanged.methods.soft:SoftPrompts",
+    },
+)
+
+plants = Registry(
+    "plants",
+    {
+        "opening": "whatchanged.bench.plants.tune:Tune",
+        "ending": "whatchanged.bench.plants.tune:Tune",
+        "contains": "whatchanged.bench.plants.tune:Tune",
+        "upper": "whatchanged.bench.plants.tune:Tune",
+        "list": "whatchanged.bench.plants.tune:Tune",
+        "short": "whatchanged.bench.plants.tune:Tune",
+        "replace": "whatchanged.bench.plants.tune:Tune",
+        "refusal": "whatchanged.bench.plants.tune:Tune",
+        "none": "whatchanged.bench.plants.tune:Tune",
+        "edit": "whatchanged.bench.plants.edit:Edit",
+        "merge": "whatchanged.bench.plants.merge:Merge",
+        "modified": "whatchanged.bench.plants.modified:Modified",
+        "steering": "whatchanged.bench.plants.steering:Steering",
+        "resaved": "whatchanged.bench.plants.resaved:Resaved",
     },
 )

@@ -58,6 +58,7 @@ class Clustering(Method):
     """Texts of both models clustered together: `--texts` of them a model, grouped as `--cluster-by` says."""
 
     name = "clustering"
+    draws_texts = True
     heeds = frozenset({"reasoner", "validators"})
     blind = ("differences that move no text into another cluster: small shifts within one",)
 

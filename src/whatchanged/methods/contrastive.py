@@ -43,6 +43,7 @@ class ContrastiveDecoding(Method):
 
     name = "contrastive-decoding"
     needs = Access.logits
+    draws_texts = True
     heeds = frozenset(OPTIONAL) - {"attribute", "finders", "library"}
     blind = (f"what the candidate says by tokens below {PLAUSIBLE:.0%} of its likeliest: they are never drawn",)
 

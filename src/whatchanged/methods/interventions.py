@@ -51,6 +51,7 @@ class AutoInterventions(Method):
     """Labels of clusters of prompts, tested on a fixed sample: `--texts` of them a model."""
 
     name = "auto-interventions"
+    draws_texts = True
     heeds = frozenset(OPTIONAL) - {"attribute", "finders", "library"}
     blind = ("changes that no cluster's pairs made a predicate family or a reasoner propose",)
 
