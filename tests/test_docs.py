@@ -226,10 +226,10 @@ def test_numbers_are_the_codes() -> None:
         import_module(f"whatchanged.{name}")
         for name in ("confirm.measure", "screen.scan", "describe.propose", "explain.intent")
     )
-    shift, logratio, regions, assemble, coverage, bets = (
+    shift, beam, logratio, regions, assemble, coverage, bets = (
         import_module(f"whatchanged.{name}")
-        for name in ("screen.shift", "screen.logratio", "describe.regions", "explain.assemble", "explain.coverage",
-                     "stats.bets")
+        for name in ("screen.shift", "screen.beam", "screen.logratio", "describe.regions", "explain.assemble",
+                     "explain.coverage", "stats.bets")
     )  # fmt: skip
     gate, listen, asked, reading, recorded, validation = (
         import_module(f"whatchanged.{name}")
@@ -256,7 +256,9 @@ def test_numbers_are_the_codes() -> None:
     waits = ", ".join(f"{seam.FIRST_WAIT * 2**n:g}" for n in range(3))
     says = {
         "screen.md": [f"for the {shift.KEPT} tokens that gain and the {shift.KEPT} that lose",
-                      f"on {screen.NOISE_PROMPTS} prompts", f"at least {logratio.MIN_NATS:g} nats"],
+                      f"on {screen.NOISE_PROMPTS} prompts", f"at least {logratio.MIN_NATS:g} nats",
+                      *(f"| {number} | {s.weight:g} | {s.floor:g} |" for number, s in enumerate(logratio.SETTINGS, 1)),
+                      f"costs {beam.PENALTY:g} nats"],
         "describe.md": [f"at least {describe.MIN_PROMPTS} prompts", f"at least {describe.MIN_Z} standard",
                         f"at most {regions.MAX_VALUES} words", f"at least {regions.MIN_SUPPORT} discovery",
                         ", ".join(f"`{name}`" for name in STRUCTURES)],
