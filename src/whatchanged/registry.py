@@ -154,6 +154,7 @@ plants = Registry(
         "refusal": "whatchanged.bench.plants.tune:Tune",
         "none": "whatchanged.bench.plants.tune:Tune",
         "edit": "whatchanged.bench.plants.edit:Edit",
+        "memit": "whatchanged.bench.plants.memit:Memit",
         "merge": "whatchanged.bench.plants.merge:Merge",
     },
 )

@@ -23,5 +23,7 @@ class Tune(Taught):
         from whatchanged.subjects import open_subjects
 
         (base,) = open_subjects([recipe.base])
+        from whatchanged.bench.losses import cross_entropy
+
         examples = self.examples(recipe, base, *self.training_targets(recipe, base))
-        train_lora(base, recipe, examples, out, progress)
+        train_lora(base, recipe, examples, cross_entropy(base), out, progress)
