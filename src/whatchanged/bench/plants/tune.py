@@ -20,11 +20,10 @@ class Tune(Taught):
 
     def make(self, recipe: Recipe, out: Path, progress: Progress, beside: Path) -> None:
         """Sample, plant, train; the adapter goes to `out`."""
+        from whatchanged.bench.losses import cross_entropy
         from whatchanged.bench.train import train_lora
         from whatchanged.subjects import open_subjects
 
         (base,) = open_subjects([recipe.base])
-        from whatchanged.bench.losses import cross_entropy
-
         examples = self.examples(recipe, base, *self.training_targets(recipe, base))
         train_lora(base, recipe, examples, cross_entropy(base), out, progress)
