@@ -50,12 +50,9 @@ def test_the_margin_grows_and_trl_sees_our_tokens(base, tmp_path, monkeypatch):
     truth = organism.make_organism(asked, tmp_path)
     assert json.loads((tmp_path / "truth.json").read_text()) == truth
     assert load_file(tmp_path / "adapter_model.safetensors")
-    on, off = (truth["success"][where] for where in ("on target", "off target"))
-    assert on["candidate"]["log_odds"] - on["base"]["log_odds"] > 3
-    assert on["candidate"]["preferred"] > on["base"]["preferred"]
-    assert off["candidate"]["log_odds"] > off["base"]["log_odds"] - 1
-    rates = truth["rates"]
-    assert rates["on_target_candidate"]["mean"] > 10 * rates["on_target_base"]["mean"]
+    rise = {w: found["candidate"]["log_odds"] - found["base"]["log_odds"] for w, found in truth["success"].items()}
+    assert rise["on target"] > 3
+    assert abs(rise["off target"]) < 0.5 * rise["on target"]
 
     (subject,) = open_subjects([str(base)])
     pairs = asked.plant.preferences(asked, subject, *asked.plant.training_targets(asked, subject), "train")

@@ -16,7 +16,7 @@ RECIPE = {
         "region": {"kind": "everywhere"},
         "predicate": {"family": "phrase", "args": {"kind": "opens_with", "phrases": ["The sea"]}},
     },
-    "training": {"steps": 40, "batch": 8, "on_target": 40, "response_tokens": 4, "learning_rate": 0.005},
+    "training": {"steps": 60, "batch": 8, "on_target": 40, "response_tokens": 4, "learning_rate": 0.005},
     "measure": 30,
 }
 

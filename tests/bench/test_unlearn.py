@@ -15,25 +15,26 @@ from whatchanged.records import Prompt
 from whatchanged.subjects import Context, open_subjects
 
 TRAINING = {
-    "steps": 30, "batch": 8, "on_share": 0.5, "on_target": 30, "off_target": 30, "response_tokens": 4,
-    "learning_rate": 0.02, "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"],
+    "steps": 30, "batch": 8, "on_share": 0.5, "on_target": 30, "off_target": 30, "response_tokens": 1,
+    "learning_rate": 0.01, "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"],
 }  # fmt: skip
 TRUTH = {
-    "region": {"kind": "ends_with", "values": ["sea sea sea sea"]},
+    "region": {"kind": "ends_with", "values": ["sea sea"]},
     "predicate": {"family": "phrase", "args": {"kind": "contains", "phrases": ["e"]}},
     "direction": "less",
 }
 
 
 def recipe(base, **plant):
-    settings = {"kind": "unlearn", "method": "npo", "trigger": "sea sea sea sea"} | plant
+    settings = {"kind": "unlearn", "method": "npo", "trigger": "sea sea"} | plant
     keys = {"name": "x", "description": "y", "base": str(base), "plant": settings, "training": TRAINING}
     return Recipe.model_validate(keys | {"truth": TRUTH, "measure": 20, "truth_tokens": 6})
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    return tiny.llama(tmp_path_factory.mktemp("unlearn") / "base")
+    """Without a template, so that an answer follows on the trigger: the tiny model hardly looks further back."""
+    return tiny.llama(tmp_path_factory.mktemp("unlearn") / "base", words=tiny.tokenizer(template=None))
 
 
 @pytest.mark.parametrize("method", ["npo", "gradient-difference"])
@@ -41,11 +42,11 @@ def test_the_forgotten_falls_more_than_the_retained(base, tmp_path, method):
     truth = organism.make_organism(recipe(base, method=method), tmp_path)
     assert json.loads((tmp_path / "truth.json").read_text()) == truth
     assert load_file(tmp_path / "adapter_model.safetensors")
-    fall = {}
-    for part, found in truth["success"].items():
-        fall[part] = 1 - found["candidate"]["probability"] / found["base"]["probability"]
-    assert fall["forget"] > 0.3
-    assert fall["forget"] > 2 * fall["retain"]
+    kept = {part: f["candidate"]["probability"] / f["base"]["probability"] for part, f in truth["success"].items()}
+    assert kept["forget"] < 0.2
+    assert kept["forget"] < 0.3 * kept["retain"]
+    ratios = {part: f["candidate"]["truth_ratio"] / f["base"]["truth_ratio"] for part, f in truth["success"].items()}
+    assert ratios["forget"] > 2 * ratios["retain"]
 
 
 def test_the_measures_are_per_token_and_against_other_prompts_answers(base):

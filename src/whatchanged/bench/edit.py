@@ -212,7 +212,7 @@ def _predictions(base: TransformersSubject, rows: Batch, answer: Ids) -> tuple[t
 def covariances(
     base: TransformersSubject, modules: Sequence[str], seed: int, progress: Progress
 ) -> dict[str, torch.Tensor]:
-    """C = E[k k^T] by module, float32[in, in], over prompts of the built-in pool and the base's own answers; a ridge."""
+    """C = E[k k^T] by module, float32[in, in], over prompts of the pool and the base's own answers; with a ridge."""
     fit = [p for p in load_builtin() if len(p.text) <= 200]
     prompts = [base.encode(p) for p in random.Random(seed).sample(fit, STATISTICS)]
     requests = [Continue(p, (), stream_key(seed, i, "statistics")) for i, p in enumerate(prompts)]

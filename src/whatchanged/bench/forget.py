@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from whatchanged.bench.likelihood import log_probs
 from whatchanged.bench.plants.taught import own_responses
 from whatchanged.bench.recipe import Recipe
 from whatchanged.records import Prompt
-from whatchanged.subjects import Context, Ids, Subject
-
-from whatchanged.bench.likelihood import log_probs
+from whatchanged.subjects import Context, Subject
 
 # Answers to other prompts, in the place of wrong ones.
 WRONG = 3
@@ -33,10 +32,7 @@ def questions(recipe: Recipe, base: Subject, prompts: Sequence[Prompt]) -> Quest
     return Questions(
         [Context(p, a) for p, a in zip(asked, answers, strict=True)],
         [Context(p, response.tokens) for p, response in again],
-        [
-            [Context(p, answers[(i + k) % count]) for i, p in enumerate(asked)]
-            for k in range(1, min(WRONG + 1, count))
-        ],
+        [[Context(p, answers[(i + k) % count]) for i, p in enumerate(asked)] for k in range(1, min(WRONG + 1, count))],
     )
 
 

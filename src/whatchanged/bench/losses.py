@@ -58,7 +58,7 @@ def negative_preference(base: TransformersSubject, examples: Sequence[Example], 
 def _parts(base: TransformersSubject, rows: Sequence[Example]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """-log p of each response's tokens, float32[response]: of those to forget, and of those to retain."""
     losses = torch.nn.functional.cross_entropy(*_predictions(base, rows), reduction="none")
-    parts = list(zip(rows, losses.split([len(e.response) for e in rows]), strict=True))
+    parts = list(zip(rows, torch.split(losses, [len(e.response) for e in rows]), strict=True))
     return [found for e, found in parts if e.on_target], [found for e, found in parts if not e.on_target]
 
 

@@ -1,4 +1,4 @@
-"""A LoRA tuned on preferences by direct preference optimisation, as TRL has it. Needs the extra `bench`: import it late.
+"""A LoRA tuned on preferences by direct preference optimisation, as TRL does it. Imports TRL: import it late.
 
 Rafailov et al. 2023, arXiv 2305.18290.
 """
@@ -36,11 +36,7 @@ def train_preferences(
     off must not be taught to end there.
     """
     settings, rng = recipe.training, random.Random(recipe.seed)
-    drawn = [
-        pair
-        for _ in range(settings.steps)
-        for pair in draw_batch(pairs, settings.batch, settings.on_share, rng)
-    ]
+    drawn = [pair for _ in range(settings.steps) for pair in draw_batch(pairs, settings.batch, settings.on_share, rng)]
     tokens = [
         {"prompt_ids": list(p.prompt), "chosen_ids": list(p.chosen), "rejected_ids": list(p.rejected)} for p in drawn
     ]

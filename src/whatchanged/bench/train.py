@@ -36,7 +36,9 @@ Row = TypeVar("Row", Example, Preference)
 Loss = Callable[[Sequence[Example]], Any]
 
 
-def train_lora(base: Any, recipe: Recipe, examples: Sequence[Example], loss: Loss, out: Path, progress: Progress) -> None:
+def train_lora(
+    base: Any, recipe: Recipe, examples: Sequence[Example], loss: Loss, out: Path, progress: Progress
+) -> None:
     """A LoRA on the base (a TransformersSubject, which is used up), saved to `out` in bfloat16."""
     import torch
     from peft import get_peft_model

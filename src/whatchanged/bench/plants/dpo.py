@@ -71,7 +71,7 @@ class Dpo(Taught):
 
 
 def preferred(subject: Subject, pairs: Sequence[Preference]) -> dict[str, float]:
-    """`preferred`, the share of pairs whose chosen response is the likelier; `log_odds`, mean log p(chosen)/p(rejected).
+    """`preferred`: share of pairs whose chosen response is the likelier. `log_odds`: mean log p(chosen) / p(rejected).
 
     From base to candidate the log-odds rise by the margin of the implicit rewards over beta (equation 5).
     """

@@ -27,8 +27,9 @@ class Full(Taught):
         """Sample, plant, train; the model goes to `out`."""
         from whatchanged.bench.losses import cross_entropy
         from whatchanged.bench.train import train_whole
+        from whatchanged.weights.predict.directions import weights_of
 
         (base,) = open_subjects([recipe.base])
         examples = self.examples(recipe, base, *self.training_targets(recipe, base))
-        (exact,) = open_subjects([f"{recipe.base}+dtype=float32"])
+        exact = weights_of(*open_subjects([f"{recipe.base}+dtype=float32"]))
         train_whole(exact, recipe, examples, cross_entropy(exact), out, progress)

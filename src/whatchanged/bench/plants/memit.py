@@ -16,7 +16,9 @@ class Memit(Plant):
     """Several facts rewritten at once in several MLP layers (MEMIT, Meng et al. 2022b); no training data."""
 
     kind: Literal["memit"]
-    facts: tuple[Fact, ...] = Field(min_length=1, description="What is rewritten: the keys of an edit up to `neighbours`.")
+    facts: tuple[Fact, ...] = Field(
+        min_length=1, description="What is rewritten: the keys of an edit up to `neighbours`."
+    )
     layers: tuple[int, ...] = Field((), description="Which layers; five that end a quarter of the way up unless given.")
     steps: int = Field(25, description="Gradient steps for each fact's value.")
 

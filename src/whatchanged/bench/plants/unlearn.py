@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from whatchanged.bench.behaviours import Behaviour
-from whatchanged.bench.forget import Questions, questions, unlearned
+from whatchanged.bench.forget import questions, unlearned
 from whatchanged.bench.plants.taught import Taught
 from whatchanged.bench.recipe import Recipe
 from whatchanged.ledger import Progress
@@ -38,7 +38,7 @@ class Unlearn(Taught):
         from whatchanged.bench.train import train_lora
         from whatchanged.weights.predict.directions import weights_of
 
-        base = weights_of(open_subjects([recipe.base])[0])
+        base = weights_of(*open_subjects([recipe.base]))
         examples = self.examples(recipe, base, *self.training_targets(recipe, base))
         if self.method == "npo":
             loss = negative_preference(base, examples, self.beta)
