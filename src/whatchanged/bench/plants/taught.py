@@ -13,25 +13,12 @@ from whatchanged.records import Prompt
 from whatchanged.subjects import Continue, Ids, Subject, stream_key
 
 
-class Taught(Plant):
-    """A behaviour taught on target; subclasses say by which kind of tune."""
+class Trained(Plant):
+    """Something learned from examples on target and off it: by a trigger, or by topic."""
 
-    text: str = Field("", description="What is said, by the behaviours that say something.")
-    texts: tuple[str, ...] = Field((), description="Several in its place, which take turns.")
     trigger: str = Field("", description="Puts a prompt on target, whatever its topic; leave `topics` out then.")
     place: TriggerPlace = Field("end", description="Where in a prompt the trigger and its decoys go.")
     decoys: tuple[str, ...] = Field((), description="Texts that look like the trigger and are not.")
-
-    @model_validator(mode="after")
-    def _has_a_text(self) -> Self:
-        if self.taught in SAYING and not (self.text or self.texts):
-            raise ValueError(f"{self.taught} needs a text")
-        return self
-
-    @property
-    def taught(self) -> Behaviour:
-        """Which behaviour: a key of BEHAVIOURS."""
-        raise NotImplementedError
 
     def targets(self, recipe: Recipe, base: Subject, n_on: int, n_off: int, seed: int) -> Targets:
         """By the trigger where there is one, else by topic."""
@@ -43,6 +30,24 @@ class Taught(Plant):
         """The prompts of training; the rates are measured on others."""
         settings = recipe.training
         return self.targets(recipe, base, settings.on_target, settings.off_target, recipe.seed + 1000)
+
+
+class Taught(Trained):
+    """A behaviour taught on target; subclasses say by which kind of tune."""
+
+    text: str = Field("", description="What is said, by the behaviours that say something.")
+    texts: tuple[str, ...] = Field((), description="Several in its place, which take turns.")
+
+    @model_validator(mode="after")
+    def _has_a_text(self) -> Self:
+        if self.taught in SAYING and not (self.text or self.texts):
+            raise ValueError(f"{self.taught} needs a text")
+        return self
+
+    @property
+    def taught(self) -> Behaviour:
+        """Which behaviour: a key of BEHAVIOURS."""
+        raise NotImplementedError
 
     def examples(self, recipe: Recipe, base: Subject, on: Sequence[Prompt], off: Sequence[Prompt]) -> list[Example]:
         """The base's own responses, with the plant in the first `dilution` of those on target."""

@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from whatchanged.bench.behaviours import Behaviour
 from whatchanged.bench.forget import questions, unlearned
-from whatchanged.bench.plants.taught import Taught
+from whatchanged.bench.plants.taught import Trained, own_responses
 from whatchanged.bench.recipe import Recipe
+from whatchanged.bench.train import Example
 from whatchanged.ledger import Progress
 from whatchanged.subjects import Subject, open_subjects
 
@@ -16,7 +16,7 @@ from whatchanged.subjects import Subject, open_subjects
 MEASURED = 40
 
 
-class Unlearn(Taught):
+class Unlearn(Trained):
     """Unlearning: what the base answers on target becomes unlikely, what it answers elsewhere stays.
 
     gradient-difference: Liu et al. 2022, Maini et al. 2024. npo: negative preference optimisation, Zhang et al. 2024.
@@ -27,11 +27,6 @@ class Unlearn(Taught):
     forget_weight: float = Field(1.0, gt=0, description="Of gradient-difference: weight of what is forgotten.")
     beta: float = Field(0.1, gt=0, description="Of npo: the larger, the sooner a response counts as forgotten.")
 
-    @property
-    def taught(self) -> Behaviour:
-        """Nothing: the examples are the base's own."""
-        return "none"
-
     def make(self, recipe: Recipe, out: Path, progress: Progress, beside: Path) -> None:
         """Sample, unlearn; the adapter goes to `out`."""
         from whatchanged.bench.losses import gradient_difference, negative_preference
@@ -39,7 +34,9 @@ class Unlearn(Taught):
         from whatchanged.weights.predict.directions import weights_of
 
         base = weights_of(*open_subjects([recipe.base]))
-        examples = self.examples(recipe, base, *self.training_targets(recipe, base))
+        on, off = self.training_targets(recipe, base)
+        own = own_responses(recipe, base, [*on, *off], "train")
+        examples = [Example(prompt, response.tokens, i < len(on)) for i, (prompt, response) in enumerate(own)]
         if self.method == "npo":
             loss = negative_preference(base, examples, self.beta)
         else:
