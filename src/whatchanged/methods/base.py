@@ -6,10 +6,10 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from whatchanged.audit import Opened
 from whatchanged.config import AuditConfig
 from whatchanged.errors import AccessError
 from whatchanged.explain import Wanted
+from whatchanged.opened import Opened
 from whatchanged.report import Report
 from whatchanged.search.gradient import in_pytorch
 from whatchanged.subjects import Access
