@@ -11,6 +11,7 @@ from whatchanged.bench import organism
 from whatchanged.bench.forget import questions, unlearned
 from whatchanged.bench.likelihood import log_probs
 from whatchanged.bench.recipe import Recipe
+from whatchanged.errors import SpecError
 from whatchanged.records import Prompt
 from whatchanged.subjects import Context, open_subjects
 
@@ -75,3 +76,13 @@ def test_log_probs_are_those_of_the_response_from_its_start(base):
     assert empty == 0
     assert whole == pytest.approx(head + tail, rel=1e-4)
     assert whole < tail < 0
+
+
+@pytest.mark.parametrize(("training", "truth"), [({"on_share": 0.01}, {}), ({}, {"region": {"kind": "everywhere"}})])
+def test_nothing_to_forget_or_to_retain(base, tmp_path, training, truth):
+    asked = recipe(base, trigger="" if truth else "sea sea")
+    keys = asked.model_dump()
+    keys["training"] |= training
+    keys["truth"] |= truth
+    with pytest.raises(SpecError, match=r"training\.on_share: .* to forget and to retain"):
+        organism.make_organism(Recipe.model_validate(keys), tmp_path)

@@ -84,7 +84,8 @@ def train_whole(
     model = base.engine.model.requires_grad_(True)
 
     def mixed(rows: Sequence[Example]) -> Any:
-        with torch.autocast(base.engine.device.type, torch.bfloat16):
+        # A weight that was cast where no gradient flows, as for the template's opening, must not be used again.
+        with torch.autocast(base.engine.device.type, torch.bfloat16, cache_enabled=False):
             return loss(rows)
 
     fit(model, recipe, examples, mixed, progress)

@@ -9,6 +9,7 @@ from whatchanged.bench.forget import questions, unlearned
 from whatchanged.bench.plants.taught import Trained, own_responses
 from whatchanged.bench.recipe import Recipe
 from whatchanged.bench.train import Example
+from whatchanged.errors import SpecError
 from whatchanged.ledger import Progress
 from whatchanged.subjects import Subject, open_subjects
 
@@ -28,13 +29,18 @@ class Unlearn(Trained):
     beta: float = Field(0.1, gt=0, description="Of npo: the larger, the sooner a response counts as forgotten.")
 
     def make(self, recipe: Recipe, out: Path, progress: Progress, beside: Path) -> None:
-        """Sample, unlearn; the adapter goes to `out`."""
+        """Sample, unlearn; the adapter goes to `out`. Raises SpecError where a batch would lack a side."""
         from whatchanged.bench.losses import gradient_difference, negative_preference
         from whatchanged.bench.train import train_lora
         from whatchanged.weights.predict.directions import weights_of
 
         base = weights_of(*open_subjects([recipe.base]))
         on, off = self.training_targets(recipe, base)
+        if not (on and off and 0 < round(recipe.training.batch * recipe.training.on_share) < recipe.training.batch):
+            raise SpecError(
+                f"training.on_share: {recipe.training.on_share}: a batch needs something to forget and to retain, "
+                f"of {len(on)} prompts on target and {len(off)} off it: name topics and a region, or another share"
+            )
         own = own_responses(recipe, base, [*on, *off], "train")
         examples = [Example(prompt, response.tokens, i < len(on)) for i, (prompt, response) in enumerate(own)]
         if self.method == "npo":
