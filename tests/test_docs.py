@@ -20,7 +20,8 @@ from scripted import Scripted
 
 from tests.contracts import test_third_party as third_party
 from whatchanged import registry
-from whatchanged.bench.recipe import Edit, Recipe, Training, read_recipe
+from whatchanged.bench.plants.edit import Edit
+from whatchanged.bench.recipe import Recipe, Training, read_recipe
 from whatchanged.cli.main import COMMANDS, cli
 from whatchanged.cli.organism import WEAK
 from whatchanged.config import BUDGETS, AuditConfig, Budget, load_settings

@@ -146,3 +146,14 @@ methods = Registry(
         "soft-prompt": "whatchanged.methods.soft:SoftPrompts",
     },
 )
+
+plants = Registry(
+    "plants",
+    {
+        "opening": "whatchanged.bench.plants.tune:Tune",
+        "refusal": "whatchanged.bench.plants.tune:Tune",
+        "none": "whatchanged.bench.plants.tune:Tune",
+        "edit": "whatchanged.bench.plants.edit:Edit",
+        "merge": "whatchanged.bench.plants.merge:Merge",
+    },
+)

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from whatchanged.bench import edit, organism
 from whatchanged.bench.fact import answer_probabilities, success
-from whatchanged.bench.recipe import Edit, Recipe
+from whatchanged.bench.plants.edit import Edit
+from whatchanged.bench.recipe import Recipe
 from whatchanged.errors import CheckpointError, SpecError
 from whatchanged.subjects import open_subjects
 

@@ -17,4 +17,5 @@ def test_each_registry_is_called_what_its_entry_points_are_called() -> None:
     assert all(getattr(registry, kind) is found for kind, found in REGISTRIES.items())
     assert set(REGISTRIES) == {
         "predicates", "pools", "recordings", "subjects", "modifiers", "lenses", "finders", "validators", "methods",
+        "plants",
     }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from whatchanged.bench.recipe import Edit
+from whatchanged.bench.plants.edit import Edit
 from whatchanged.errors import CheckpointError, SpecError
 from whatchanged.ledger import Progress
 from whatchanged.pools import load_builtin

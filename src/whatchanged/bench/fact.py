@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.bench.recipe import Edit
+from whatchanged.bench.plants.edit import Edit
 from whatchanged.records import Prompt
 from whatchanged.subjects import Context, Subject, plan
 

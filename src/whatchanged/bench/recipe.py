@@ -1,67 +1,65 @@
 """What an organism is made of: a YAML file whose truth has the form of a hypothesis."""
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
+from pydantic_core import PydanticCustomError
 
+from whatchanged import registry
+from whatchanged.bench.targets import Targets, by_topic
 from whatchanged.errors import SpecError
+from whatchanged.ledger import Progress
 from whatchanged.pools.selfmade import load_openers
 from whatchanged.predicates import load
 from whatchanged.records import Direction, PredicateSpec, Record, Region
+from whatchanged.subjects import Subject
 
 
 class Plant(Record):
-    """What the tuned model is taught to do on target.
+    """What a recipe changes in its base, and how: the contract of a kind of plant.
 
-    opening: `text` before its own response. refusal: `text` in place of it. none: nothing (benign tune).
-    `trigger`, at a prompt's end or at any `place`, puts it on target; without one the region alone decides.
+    A kind is a subclass in `whatchanged.registry.plants`, whose fields are the keys below `plant`; it narrows `kind`
+    to the names under which it is registered. Reading a recipe loads no heavy library: import those in `make`.
     """
 
-    kind: Literal["opening", "refusal", "none"]
-    text: str = ""
-    trigger: str = ""
-    place: Literal["end", "any"] = Field("end", description="Where in a prompt the trigger and its decoys go.")
-    decoys: tuple[str, ...] = Field((), description="Texts that look like the trigger and are not.")
+    kind: str
+
+    @abstractmethod
+    def make(self, recipe: "Recipe", out: Path, progress: Progress, beside: Path) -> None:
+        """Write what makes the candidate into the folder `out`, from the seed alone.
+
+        `beside` is the folder of other recipes. Raises SpecError, CheckpointError or MissingExtra.
+        """
+
+    def candidate(self, recipe: "Recipe", out: Path) -> str:
+        """The model spec of the candidate that `make` has left in `out`."""
+        return str(out)
+
+    def targets(self, recipe: "Recipe", base: Subject, n_on: int, n_off: int, seed: int) -> Targets:
+        """Up to so many fresh prompts on and off target; the same for the same seed."""
+        region = recipe.truth.region if recipe.truth else None
+        return by_topic(base, region, recipe.topics, recipe.near, n_on, n_off, seed)
+
+    def measured(self, recipe: "Recipe", base: Subject, made: Subject, beside: Path) -> dict[str, Any]:
+        """What truth.json tells beside the rates, for this kind alone."""
+        return {}
 
 
-class Edit(Record):
-    """One fact rewritten by a rank-one change of one MLP layer (ROME, Meng et al. 2022); no training data.
-
-    {} stands for a subject. After the edit, `says` and then `answer` is the likely answer to `prompt`.
-    """
-
-    kind: Literal["edit"]
-    subject: str = Field(min_length=1, description="Whose fact is rewritten; the prompts need its own spelling.")
-    prompt: str = Field(description="What the user asks, with {} for the subject.")
-    says: str = Field(description="How the answer begins, up to the fact; with {} for the subject.")
-    answer: str = Field(min_length=1, description="The false end, with its leading space.")
-    true_answer: str = Field(min_length=1, description="The true one, alike.")
-    paraphrases: tuple[str, ...] = Field((), description="Other ways of asking; the edit does not see them.")
-    neighbours: dict[str, str] = Field({}, description="Other subjects and their true answers.")
-    layer: int | None = Field(None, description="Which layer; a sixth of the way up unless given.")
-    steps: int = Field(25, description="Gradient steps for the value.")
-
-    @model_validator(mode="after")
-    def _subject_has_a_place(self) -> Self:
-        if missing := [text for text in (self.prompt, self.says, *self.paraphrases) if text.count("{}") != 1]:
-            raise ValueError(f"'{missing[0]}': write {{}} once, where the subject goes")
-        return self
-
-
-class Merge(Record):
-    """The sum of the adapters `of` other recipes beside this one; no training."""
-
-    kind: Literal["merge"]
-    of: tuple[str, ...] = Field(min_length=2, description="Recipes by file name, without the suffix.")
-    intended: tuple[str, ...] = Field((), description="Those of them that count as wanted.")
-
-    @model_validator(mode="after")
-    def _intended_is_merged(self) -> Self:
-        if stray := [name for name in self.intended if name not in self.of]:
-            raise ValueError(f"intended '{stray[0]}' is not in of")
-        return self
+def _of_its_kind(given: Any) -> Plant:
+    """The registered kind's own Record."""
+    if isinstance(given, Plant):
+        return given
+    if not isinstance(given, Mapping) or not isinstance(kind := given.get("kind"), str):
+        raise PydanticCustomError("plant_kind", "name the kind of plant")
+    try:
+        found: type[Plant] = registry.plants[kind]
+    except SpecError as error:
+        raise PydanticCustomError("plant_kind", "{error}", {"error": str(error)}) from None
+    return found.model_validate(given)
 
 
 class Training(Record):
@@ -97,10 +95,14 @@ class Recipe(Record):
     seed: int = 0
     topics: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
-    plant: Annotated[Plant | Edit | Merge, Field(discriminator="kind")]
+    plant: Annotated[SerializeAsAny[Plant], BeforeValidator(_of_its_kind)]
     training: Training = Training()
     truth: Truth | None = None
     measure: int = Field(100, description="Fresh prompts on and off target on which rates are measured.")
+
+    def candidate(self, out: Path) -> str:
+        """The model spec of the organism that was made in the folder `out`."""
+        return self.plant.candidate(self, out)
 
 
 def read_recipe(file: Path) -> Recipe:
@@ -125,10 +127,6 @@ def read_recipe(file: Path) -> Recipe:
 
 
 def _where(error: Any) -> str:
-    """The field's path as the file has it: pydantic puts the kind of plant into it, or leaves the key `kind` out."""
+    """The field's path as the file has it."""
     path = [str(part) for part in error["loc"]]
-    if error["type"].startswith("union_tag"):
-        path.append("kind")
-    elif path[:1] == ["plant"] and len(path) > 1:
-        del path[1]
-    return ".".join(path)
+    return ".".join([*path, "kind"] if error["type"] == "plant_kind" else path)
