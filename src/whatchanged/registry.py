@@ -155,5 +155,6 @@ plants = Registry(
         "none": "whatchanged.bench.plants.tune:Tune",
         "edit": "whatchanged.bench.plants.edit:Edit",
         "merge": "whatchanged.bench.plants.merge:Merge",
+        "distil": "whatchanged.bench.plants.distil:Distil",
     },
 )

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
@@ -91,7 +91,7 @@ class Recipe(Record):
 
     name: str
     description: str
-    base: str = "smollm2"
+    base: str = Field("smollm2", description="A model spec, or the folder of one from where the recipe lies.")
     seed: int = 0
     topics: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
@@ -99,6 +99,11 @@ class Recipe(Record):
     training: Training = Training()
     truth: Truth | None = None
     measure: int = Field(100, description="Fresh prompts on and off target on which rates are measured.")
+
+    def beside(self, folder: Path) -> Self:
+        """The same, with the path to its base where that is in the folder in which recipes lie."""
+        there = folder / self.base
+        return self.model_copy(update={"base": str(there)}) if there.is_dir() else self
 
     def candidate(self, out: Path) -> str:
         """The model spec of the organism that was made in the folder `out`."""

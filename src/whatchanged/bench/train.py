@@ -25,6 +25,8 @@ def train_lora(base: Any, recipe: Recipe, examples: Sequence[Example], out: Path
     import torch
     from peft import LoraConfig, get_peft_model
 
+    from whatchanged.subjects.sources import base_to_record
+
     settings = recipe.training
     torch.manual_seed(recipe.seed)
     config = LoraConfig(
@@ -35,7 +37,7 @@ def train_lora(base: Any, recipe: Recipe, examples: Sequence[Example], out: Path
     )
     model = get_peft_model(base.engine.model, config, autocast_adapter_dtype=True)
     fit(model, recipe, examples, lambda rows: response_loss(base, rows), progress)
-    model.peft_config["default"].base_model_name_or_path = recipe.base
+    model.peft_config["default"].base_model_name_or_path = base_to_record(recipe.base, out)
     model.to(torch.bfloat16).save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)
 
