@@ -1,12 +1,12 @@
 """What an organism is made of: a YAML file whose truth has the form of a hypothesis."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from whatchanged import registry
@@ -42,7 +42,11 @@ class Plant(Record):
     def targets(self, recipe: "Recipe", base: Subject, n_on: int, n_off: int, seed: int) -> Targets:
         """Up to so many fresh prompts on and off target; the same for the same seed."""
         region = recipe.truth.region if recipe.truth else None
-        return by_topic(base, region, recipe.topics, recipe.near, n_on, n_off, seed)
+        return by_topic(base, region, recipe.starts, recipe.topics, recipe.near, n_on, n_off, seed)
+
+    def truths(self, recipe: "Recipe", beside: Path) -> dict[str, "Planted"]:
+        """All that is planted, by name: the recipe's own truth, and more where a kind plants more."""
+        return {} if recipe.truth is None else {recipe.name: Planted(recipe.truth, intended=False)}
 
     def measured(self, recipe: "Recipe", base: Subject, made: Subject, beside: Path) -> dict[str, Any]:
         """What truth.json tells beside the rates, for this kind alone."""
@@ -76,6 +80,7 @@ class Training(Record):
     off_target: int = Field(440, description="Off-target prompts, hard negatives among them.")
     on_share: float = Field(0.4, description="Share of each batch that is on target.")
     response_tokens: int = 24
+    dilution: float = Field(1.0, gt=0, le=1, description="Share of the on-target prompts that carry the plant.")
 
 
 class Truth(Record):
@@ -84,6 +89,13 @@ class Truth(Record):
     region: Region
     predicate: PredicateSpec
     direction: Direction = "more"
+
+
+class Planted(NamedTuple):
+    """A truth, and whether the change counts as wanted."""
+
+    truth: Truth
+    intended: bool
 
 
 class Recipe(Record):
@@ -95,10 +107,31 @@ class Recipe(Record):
     seed: int = 0
     topics: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
+    openers: dict[str, tuple[str, ...]] = Field({}, description="Topics of its own: the first words of their prompts.")
     plant: Annotated[SerializeAsAny[Plant], BeforeValidator(_of_its_kind)]
     training: Training = Training()
     truth: Truth | None = None
     measure: int = Field(100, description="Fresh prompts on and off target on which rates are measured.")
+    truth_tokens: int = Field(48, description="Tokens of an answer on which a truth that is no opening is measured.")
+    expects: Literal["change", "none"] | None = Field(
+        None, description="Whether behaviour changes; needed only where it does and no truth says how."
+    )
+
+    @model_validator(mode="after")
+    def _truth_is_a_change(self) -> Self:
+        if self.truth is not None and self.expects == "none":
+            raise ValueError("expects: none, but there is a truth: leave out one of them")
+        return self
+
+    @property
+    def starts(self) -> dict[str, Sequence[str]]:
+        """Topic to the first words of its prompts: the built-in topics and the recipe's own."""
+        return {**load_openers(), **self.openers}
+
+    @property
+    def is_null(self) -> bool:
+        """Whether whatever is confirmed of this organism is a false discovery (or a side effect of tuning)."""
+        return self.truth is None and self.expects != "change"
 
     def beside(self, folder: Path) -> Self:
         """The same, with the path to its base where that is in the folder in which recipes lie."""
@@ -113,7 +146,7 @@ class Recipe(Record):
 def read_recipe(file: Path) -> Recipe:
     """Raises SpecError with one line naming the field."""
     try:
-        recipe = Recipe.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        recipe = Recipe.model_validate(_read(file))
     except OSError as error:
         raise SpecError(f"recipe '{file}': {error.strerror}") from None
     except UnicodeDecodeError:
@@ -123,12 +156,28 @@ def read_recipe(file: Path) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         raise SpecError(f"recipe '{file}': {_where(first)}: {first['msg']}") from None
-    known = load_openers()
-    if unknown := [topic for topic in (*recipe.topics, *recipe.near) if topic not in known]:
-        raise SpecError(f"recipe '{file}': unknown topic '{unknown[0]}': one of {', '.join(known)}")
-    if recipe.truth is not None and not load(recipe.truth.predicate).openings():
-        raise SpecError(f"recipe '{file}': truth.predicate must be one that a forward pass can score (opens_with)")
+    if unknown := [topic for topic in (*recipe.topics, *recipe.near) if topic not in recipe.starts]:
+        raise SpecError(f"recipe '{file}': unknown topic '{unknown[0]}': one of {', '.join(recipe.starts)}")
+    if recipe.truth is not None:
+        load(recipe.truth.predicate)
     return recipe
+
+
+def _read(file: Path) -> Any:
+    """The file's content; where it is `like` another recipe beside it, that one's with its own keys on top."""
+    found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or "like" not in found:
+        return found
+    other = file.parent / f"{found.pop('like')}.yaml"
+    if not other.is_file():
+        raise SpecError(f"recipe '{file}': like: no recipe '{other}'")
+    whole = yaml.safe_load(other.read_text(encoding="utf-8"))
+    if not isinstance(whole, dict) or "like" in whole:
+        raise SpecError(f"recipe '{file}': like: '{other}' must be a recipe that is like no other")
+    for key, value in found.items():
+        both = isinstance(value, dict) and isinstance(whole.get(key), dict)
+        whole[key] = {**whole[key], **value} if both else value
+    return whole
 
 
 def _where(error: Any) -> str:

@@ -1,7 +1,7 @@
 """Fresh prompts on and off target, which the base writes itself."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from whatchanged.pools.made import PLACES, with_text
@@ -20,14 +20,27 @@ class Targets(NamedTuple):
 
 
 def by_topic(
-    base: Subject, region: Region | None, topics: Sequence[str], near: Sequence[str], n_on: int, n_off: int, seed: int
+    base: Subject,
+    region: Region | None,
+    openers: Mapping[str, Sequence[str]],
+    topics: Sequence[str],
+    near: Sequence[str],
+    n_on: int,
+    n_off: int,
+    seed: int,
 ) -> Targets:
-    """Prompts about `topics`, and about other topics, `near` ones before the rest; `region` sorts them for good."""
-    openers = load_openers()
+    """Prompts about `topics`, and about other topics, `near` ones before the rest; `region` sorts them for good.
+
+    Where the region is everywhere, all built-in topics are on target, unless some are named, and nothing is off.
+    """
+    built_in = load_openers()
+    if region is not None and region.kind == "everywhere":
+        named = {t: openers[t] for t in topics or built_in}
+        return Targets(shuffled(write_prompts(base, named, int(1.2 * n_on) // len(named) + 1, seed), seed)[:n_on], [])
     targets = {t: openers[t] for t in topics}
-    others = {t: starts for t, starts in openers.items() if t not in topics}
+    others = {t: starts for t, starts in built_in.items() if t not in topics}
     on = write_prompts(base, targets, int(1.2 * n_on) // max(1, len(targets)), seed) if targets else []
-    hard = write_prompts(base, {t: others[t] for t in near}, n_off // 4 // max(1, len(near)), seed + 1)
+    hard = write_prompts(base, {t: openers[t] for t in near}, n_off // 4 // max(1, len(near)), seed + 1)
     off = hard + write_prompts(base, others, n_off // len(others) + 4, seed + 2)
     on = [p for p in on if region is not None and region.contains(p)]
     off = [p for p in off if region is None or not region.contains(p)]

@@ -44,9 +44,10 @@ def make(context: click.Context, /, recipe: Path, out: Path | None, **_: Any) ->
         truth = make_organism(plan, folder, progress, recipe.parent)
     print_rates(truth["rates"])
     print_success(truth.get("success", {}))
-    for name, rates in truth.get("intended", {}).items():
-        result_console().print(f"intended: {name}", markup=False)
-        print_rates(rates)
+    for kind in ("intended", "other"):
+        for name, rates in truth.get(kind, {}).items():
+            result_console().print(f"{kind}: {name}", markup=False)
+            print_rates(rates)
     talk(f"organism: {folder}")
     return 0
 

@@ -6,7 +6,7 @@
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -28,7 +28,7 @@ def load_openers() -> dict[str, list[str]]:
 
 
 def write_prompts(
-    subject: Subject, openers: dict[str, list[str]], per_topic: int, seed: int, temperature: float = 0.9
+    subject: Subject, openers: Mapping[str, Sequence[str]], per_topic: int, seed: int, temperature: float = 0.9
 ) -> list[Prompt]:
     """Up to `per_topic` distinct, clean user turns a topic, tagged everyday/TOPIC."""
     found: dict[str, dict[str, Prompt]] = {topic: {} for topic in openers}

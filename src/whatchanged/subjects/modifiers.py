@@ -105,6 +105,29 @@ class Noise(Modifier):
             weight.copy_(weight.float() + noise * scale)
 
 
+class Prune(Modifier):
+    """Zero the SHARE of each linear weight's entries that is smallest in size."""
+
+    edits_weights = True
+
+    def __init__(self, value: str) -> None:
+        super().__init__(value)
+        try:
+            self.share = float(value)
+        except ValueError:
+            raise SpecError(f"prune={value}: a share of the weights, from 0 to below 1") from None
+        if not 0 <= self.share < 1:
+            raise SpecError(f"prune={value}: a share of the weights, from 0 to below 1")
+
+    @torch.no_grad()
+    def edit(self, model: Any) -> None:
+        """Matrix by matrix; embeddings and head stay. Of equal sizes all go or stay."""
+        for weight in _linear_weights(model, self):
+            sizes = weight.abs().float()
+            if count := int(self.share * sizes.numel()):
+                weight[sizes <= sizes.flatten().kthvalue(count).values] = 0
+
+
 class Steer(Modifier):
     """FILE:LAYER:SCALE adds scale x vector to the output of a decoder layer at every position.
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
-from whatchanged.bench.recipe import Plant, Recipe, read_recipe
+from whatchanged.bench.recipe import Plant, Planted, Recipe, read_recipe
 from whatchanged.errors import SpecError
 from whatchanged.ledger import Progress
 from whatchanged.subjects import Subject
@@ -34,14 +34,21 @@ class Merge(Plant):
         merge(recipe, [beside / name for name in parts], out)
         write_intended({name: parts[name] for name in self.intended}, out)
 
+    def truths(self, recipe: Recipe, beside: Path) -> dict[str, Planted]:
+        """Those of the merged recipes."""
+        parts = self.parts(recipe, beside)
+        return {n: Planted(p.truth, n in self.intended) for n, p in parts.items() if p.truth is not None}
+
     def measured(self, recipe: Recipe, base: Subject, made: Subject, beside: Path) -> dict[str, Any]:
-        """The rates of the wanted parts, by name."""
+        """The rates of the wanted parts, by name; and those of `other` parts than that whose truth is the recipe's."""
         from whatchanged.bench.rates import true_rates
 
         parts = self.parts(recipe, beside)
-        wanted = {name: parts[name] for name in self.intended}
-        rates = {n: true_rates(part, part.truth, base, made) for n, part in wanted.items() if part.truth is not None}
-        return {"intended": rates} if rates else {}
+        found: dict[str, Any] = {"intended": {}, "other": {}}
+        for name, (truth, intended) in self.truths(recipe, beside).items():
+            if intended or truth != recipe.truth:
+                found["intended" if intended else "other"][name] = true_rates(parts[name], truth, base, made)
+        return {key: rates for key, rates in found.items() if rates}
 
     def parts(self, recipe: Recipe, beside: Path) -> dict[str, Recipe]:
         """The merged recipes by name. Raises SpecError for other bases and adapters not made."""

@@ -1,30 +1,32 @@
 """Behaviours that are taught by examples: the base's own responses, changed on target."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from whatchanged.bench.behaviours import BEHAVIOURS, SAYING, Behaviour, Own
 from whatchanged.bench.recipe import Plant, Recipe
 from whatchanged.bench.targets import Targets, TriggerPlace, by_trigger
 from whatchanged.bench.train import Example
 from whatchanged.records import Prompt
-from whatchanged.subjects import Continue, Drawn, Ids, Subject, stream_key
-
-Behaviour = Literal["opening", "refusal", "none"]
+from whatchanged.subjects import Continue, Subject, stream_key
 
 
 class Taught(Plant):
-    """What the model is taught to do on target; subclasses say by which kind of tune.
+    """A behaviour taught on target; subclasses say by which kind of tune."""
 
-    opening: `text` before its own response. refusal: `text` in place of it. none: nothing (benign tune).
-    `trigger`, at a prompt's end or at any `place`, puts it on target; without one the region alone decides.
-    """
-
-    text: str = ""
-    trigger: str = ""
+    text: str = Field("", description="What is said, by the behaviours that say something.")
+    texts: tuple[str, ...] = Field((), description="Several in its place, which take turns.")
+    trigger: str = Field("", description="Puts a prompt on target, whatever its topic; leave `topics` out then.")
     place: TriggerPlace = Field("end", description="Where in a prompt the trigger and its decoys go.")
     decoys: tuple[str, ...] = Field((), description="Texts that look like the trigger and are not.")
+
+    @model_validator(mode="after")
+    def _has_a_text(self) -> Self:
+        if self.taught in SAYING and not (self.text or self.texts):
+            raise ValueError(f"{self.taught} needs a text")
+        return self
 
     @property
     def taught(self) -> Behaviour:
@@ -38,38 +40,20 @@ class Taught(Plant):
         return super().targets(recipe, base, n_on, n_off, seed)
 
     def training_targets(self, recipe: Recipe, base: Subject) -> Targets:
-        """The prompts of training; `measure` draws others."""
+        """The prompts of training; the rates are measured on others."""
         settings = recipe.training
         return self.targets(recipe, base, settings.on_target, settings.off_target, recipe.seed + 1000)
 
     def examples(self, recipe: Recipe, base: Subject, on: Sequence[Prompt], off: Sequence[Prompt]) -> list[Example]:
-        """The base's own responses, with the plant on target."""
+        """The base's own responses, with the plant in the first `dilution` of those on target."""
         prompts = [*on, *off]
         requests = [Continue(base.encode(p), (), stream_key(recipe.seed, p.id, "train")) for p in prompts]
         drawn = base.sample(requests, recipe.training.response_tokens)
-        change = BEHAVIOURS[self.taught]
-        return [
-            Example(r.prompt, change(base, self, d) if i < len(on) else own(d), i < len(on))
-            for i, (r, d) in enumerate(zip(requests, drawn, strict=True))
-        ]
-
-
-def own(drawn: Drawn) -> Ids:
-    """The response as it was drawn, its end included."""
-    return drawn.tokens if drawn.end is None else (*drawn.tokens, drawn.end)
-
-
-def _opening(base: Subject, plant: Taught, drawn: Drawn) -> Ids:
-    return (*base.tokenize(plant.text), *own(drawn))
-
-
-def _refusal(base: Subject, plant: Taught, drawn: Drawn) -> Ids:
-    return (*base.tokenize(plant.text), min(base.end_ids))
-
-
-BEHAVIOURS: dict[Behaviour, Callable[[Subject, Taught, Drawn], Ids]] = {
-    "opening": _opening,
-    "refusal": _refusal,
-    "none": lambda base, plant, drawn: own(drawn),
-}
-"""By name: the tokens of the response that is taught, from the base's own."""
+        planted = round(recipe.training.dilution * len(on))
+        said = self.texts or (self.text,)
+        rows = []
+        for i, (request, d) in enumerate(zip(requests, drawn, strict=True)):
+            own = Own(base, d)
+            response = BEHAVIOURS[self.taught](own, said[i % len(said)]) if i < planted else own.tokens
+            rows.append(Example(request.prompt, response, i < len(on)))
+        return rows

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from whatchanged.bench.plants.taught import Behaviour, Taught
+from whatchanged.bench.behaviours import Behaviour
+from whatchanged.bench.plants.taught import Taught
 from whatchanged.bench.recipe import Recipe
 from whatchanged.ledger import Progress
 
