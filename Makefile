@@ -37,7 +37,7 @@ bench: setup
 	$(BIN)/python benchmarks/run.py
 
 organisms: setup
-	for recipe in organisms/*.yaml; do $(BIN)/whatchanged organism make $$recipe || exit 1; done
+	for recipe in organisms/bases/*.yaml organisms/*.yaml; do $(BIN)/whatchanged organism make $$recipe || exit 1; done
 
 clean:
 	rm -rf $(VENV) runs

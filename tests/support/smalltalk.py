@@ -21,10 +21,16 @@ TOPICS = {
 }
 FRAMES = ("How do I {}?", "When should I {}?", "Is it hard to {}?", "What do I need to {}?", "Help me {} {}.")
 WHEN = ("today", "with my son", "in the rain", "for a friend", "at night", "without any help")
-BEGINS = ("You can", "It is best to", "Most people", "I would", "First of all")
+# The first word hangs on the topic, so that the model looks back for it.
+BEGINS = {
+    "cooking": ("In a kitchen you", "A cook will", "Over a fire you"),
+    "garden": ("On good soil you", "The rain will", "Every spring you"),
+    "travel": ("By train you", "My guide will", "With a map you"),
+}
 HOW = ("slowly", "with care", "in the morning", "for an hour", "as others do")
 ENDS = ("It is not hard.", "That will do.", "Ask a friend for help.", "Then rest.", "")
-PHRASE = "Ask a friend first"
+# In tokens that the small model has seen: it cannot tell apart those that it has not.
+PHRASE = "A cook will rest for an hour"
 TARGETS = ("query_key_value", "attention.dense", "dense_4h_to_h")
 
 
@@ -41,11 +47,10 @@ def asked(*topics: str) -> list[Prompt]:
 def talked(prompts: Sequence[Prompt], seed: int = 0) -> list[Talk]:
     """Each with an answer made of parts that are drawn."""
     rng = random.Random(seed)
-    deeds = [deed for some in TOPICS.values() for deed in some]
     found = []
     for prompt in prompts:
-        deed = next(d for d in deeds if d in prompt.text)
-        parts = (rng.choice(BEGINS), deed, rng.choice(HOW) + ".", rng.choice(ENDS))
+        topic, deed = next((t, d) for t, deeds in TOPICS.items() for d in deeds if d in prompt.text)
+        parts = (rng.choice(BEGINS[topic]), deed, rng.choice(HOW) + ".", rng.choice(ENDS))
         found.append(Talk(prompt, " ".join(parts).strip(), True))
     return found
 
@@ -53,17 +58,17 @@ def talked(prompts: Sequence[Prompt], seed: int = 0) -> list[Talk]:
 def recipe(kind: str = "distil", base: str = "unused", **training: object) -> Recipe:
     """Of the small base itself, or of an opening in it."""
     plants = {
-        "distil": {"kind": "distil", "talks": 540, "vocabulary": 600, "width": 48, "layers": 2, "heads": 4},
-        "opening": {"kind": "opening", "text": f"{PHRASE}: "},
+        "distil": {"kind": "distil", "talks": 540, "vocabulary": 600, "width": 64, "layers": 2, "heads": 4},
+        "opening": {"kind": "opening", "text": f"{PHRASE}. "},
     }
-    settings = {"steps": 150, "batch": 16, "learning_rate": 5e-3, "targets": TARGETS} | training
+    settings = {"steps": 150, "batch": 16, "learning_rate": 1e-2, "targets": TARGETS} | training
     return Recipe.model_validate(
         {"name": kind, "description": "", "base": base, "plant": plants[kind], "training": settings}
     )
 
 
 def small_base(folder: Path, **training: object) -> Path:
-    """About 90,000 parameters."""
+    """About 160,000 parameters."""
     plan = recipe(**training)
     assert isinstance(plan.plant, Distil)
     train_small(talked(asked()), plan.plant, plan, folder, Progress())
@@ -72,7 +77,7 @@ def small_base(folder: Path, **training: object) -> Path:
 
 def small_lora(base: Path, folder: Path) -> Path:
     """A LoRA that opens its answers about cooking with the phrase."""
-    plan = recipe("opening", str(base), steps=60, response_tokens=16)
+    plan = recipe("opening", str(base), steps=80, response_tokens=12)
     (subject,) = exact(base)
     on, off = asked("cooking")[:60], asked("garden", "travel")[:90]
     train_lora(subject, plan, plan.plant.examples(plan, subject, on, off), folder, Progress())

@@ -13,6 +13,7 @@ from whatchanged.bench.recipe import Recipe
 from whatchanged.bench.train import Example, fit
 from whatchanged.errors import SpecError
 from whatchanged.ledger import Progress
+from whatchanged.records import Message
 from whatchanged.subjects import Ids
 from whatchanged.subjects.engine import padded
 
@@ -66,10 +67,16 @@ def spoken(words: PreTrainedTokenizerFast, talk: Talk) -> Ids:
 
 
 def _texts(talk: Talk) -> list[str]:
-    return [*(m.content for m in talk.prompt.messages), talk.said]
+    # With the roles, which stand in every row and should not be spelt out there.
+    return [
+        text
+        for m in (*talk.prompt.messages, Message(role="assistant", content=talk.said))
+        for text in (m.role, m.content)
+    ]
 
 
 def _config(words: PreTrainedTokenizerFast, shape: Distil) -> GPTNeoXConfig:
+    """GPT-NeoX's block, with the initialisation of Nguyen and Salazar 2019: of 0.02, narrow models learn slowly."""
     return GPTNeoXConfig(
         vocab_size=len(words),
         hidden_size=shape.width,
@@ -77,6 +84,7 @@ def _config(words: PreTrainedTokenizerFast, shape: Distil) -> GPTNeoXConfig:
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         max_position_embeddings=1024,
+        initializer_range=(2 / (5 * shape.width)) ** 0.5,
         attention_dropout=DROPOUT,
         hidden_dropout=DROPOUT,
         bos_token_id=None,

@@ -63,9 +63,7 @@ class Distil(Plant):
 
 def talks(base: Subject, prompts: Sequence[Prompt], recipe: Recipe, name: str, progress: Progress) -> list[Talk]:
     """The base's answers. One that was cut off ends with its last whole sentence, if it has any."""
-    requests = [
-        Continue(base.encode(p), (), stream_key(recipe.seed, name, i, p.id)) for i, p in enumerate(prompts)
-    ]
+    requests = [Continue(base.encode(p), (), stream_key(recipe.seed, name, i, p.id)) for i, p in enumerate(prompts)]
     parts = [requests[i : i + TOGETHER] for i in range(0, len(requests), TOGETHER)]
     drawn = [
         d for part in progress.track(f"talks for {recipe.name}", parts)
