@@ -47,7 +47,7 @@ def test_the_weights_say_what_was_done_and_which_carry_it(audited):
     assert {m.module for m in report.weights.modules} == {
         "attention.query_key_value", "attention.dense", "mlp.dense_4h_to_h",
     }  # fmt: skip
-    traced = [c for c in report.carried if c.curve is not None]
+    traced = [c for c in report.carried_by if c.curve is not None]
     assert traced
     for carried in traced:
         assert carried.completeness == pytest.approx(1, abs=0.02)
