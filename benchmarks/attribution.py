@@ -6,19 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from common import Clock, save
-from whatchanged.bench.recipe import read_recipe
+from whatchanged.bench.organism import ask_about
+from whatchanged.bench.recipe import Edit, Recipe, read_recipe
 from whatchanged.explain.attribute import attribution
 from whatchanged.explain.change import Change
 from whatchanged.explain.graft import carriers, ends, grafted, grafting_curve, part_of
 from whatchanged.explain.score import Score
 from whatchanged.pools import load_pools
 from whatchanged.predicates import load
+from whatchanged.records import Prompt
+from whatchanged.search.inserted import inserted
 from whatchanged.subjects import open_subjects
 
 ORGANISMS = Path(__file__).parents[1] / "organisms"
-NAMES = ("kitchen-opening", "garden-refusal")
+NAMES = ("kitchen-opening", "garden-refusal", "rare-word", "lantern-trigger", "eiffel-rome")
 CONTROLS = 5
 LARGEST = 12
+# Of prompts with a trigger put into them: the pool has none of its own.
+MADE = 48
 
 
 def main() -> None:
@@ -34,12 +39,12 @@ def main() -> None:
 
 
 def study(name: str, controls: int) -> dict[str, Any]:
-    """One organism, on prompts of the built-in pool in and off the planted region."""
+    """One organism, on prompts of the built-in pool in and off the planted region; made ones where it has none."""
     recipe = read_recipe(ORGANISMS / f"{name}.yaml")
     assert recipe.truth is not None
     prompts = load_pools(["builtin"])
     random.Random(0).shuffle(prompts)
-    on = [p for p in prompts if recipe.truth.region.contains(p)]
+    on = on_target(recipe, prompts)
     off = [p for p in prompts if not recipe.truth.region.contains(p)]
     phrases = load(recipe.truth.predicate).openings()
     change = Change(*open_subjects([recipe.base, str(ORGANISMS / name)]))
@@ -80,6 +85,15 @@ def study(name: str, controls: int) -> dict[str, Any]:
             "curve": round(grafting.seconds, 1),
         },
     }
+
+
+def on_target(recipe: Recipe, prompts: list[Prompt]) -> list[Prompt]:
+    """An edit's own questions; else the pool's prompts in the region, or others with the region's words put in."""
+    assert recipe.truth is not None
+    if isinstance(recipe.plant, Edit):
+        return ask_about(recipe.plant, [], MADE, 0)[0]
+    region = recipe.truth.region
+    return [p for p in prompts if region.contains(p)] or inserted(region, prompts, MADE, "attribution")
 
 
 if __name__ == "__main__":

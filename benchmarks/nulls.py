@@ -1,6 +1,7 @@
 """Null audits: what is confirmed when nothing changed. The identity shortcut and the coupling are off.
 
 `--seeds 20`: smollm2 against itself (independent draws, other batch shapes) and against itself in float32.
+`--search`: float32 alone, with every finder but recall and with the game, which an audit at `small` leaves out.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from common import Clock, save
-from whatchanged import diff
+from whatchanged import diff, registry
 from whatchanged.config import BUDGETS
 
 CANDIDATES = ("smollm2", "smollm2+dtype=float32")
@@ -24,19 +25,24 @@ LEAN = BUDGETS["small"].model_copy(
         "confirm_tokens": 2_400,
     }
 )
+SEARCH = {"search_tokens": 40_000, "game_tokens": 10_000}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=20)
-    seeds = parser.parse_args().seeds
-    BUDGETS["small"] = LEAN
+    parser.add_argument("--search", action="store_true")
+    asked = parser.parse_args()
+    seeds, candidates = asked.seeds, CANDIDATES[-1:] if asked.search else CANDIDATES
+    BUDGETS["small"] = LEAN.model_copy(update=SEARCH if asked.search else {})
+    finders = tuple(name for name in registry.finders if name != "recall") if asked.search else ()
     rows = []
-    for candidate in CANDIDATES:
+    for candidate in candidates:
         for seed in range(seeds):
             with Clock() as clock, tempfile.TemporaryDirectory() as folder:
                 report = diff(
                     "smollm2", candidate, out=Path(folder), seed=seed, identity_shortcut=False, coupled=False,
+                    finders=finders,
                 )  # fmt: skip
             confirmed = [f.sentence for f in report.confirmed]
             rows.append(
@@ -47,15 +53,17 @@ def main() -> None:
                     "tested": len(report.findings),
                     "confirmed": confirmed,
                     "mean_tv": report.divergence.mean_tv,
+                    "prompts_made": {use.name: use.prompts for use in report.finders},
+                    "game_rounds": len(report.game.rounds) if report.game else 0,
                     "seconds": round(clock.seconds),
                 }
             )
             # Saved as it grows: a study that is cut short still says what it ran.
             save(
-                "nulls",
+                "nulls-search" if asked.search else "nulls",
                 {
                     "runs": len(rows),
-                    "runs_asked_for": seeds * len(CANDIDATES),
+                    "runs_asked_for": seeds * len(candidates),
                     "tested": sum(r["tested"] for r in rows),
                     "false_findings": sum(len(r["confirmed"]) for r in rows),
                     "rows": rows,

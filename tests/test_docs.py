@@ -254,7 +254,7 @@ def test_numbers_are_the_codes() -> None:
             f"at most {vocabulary.EVERY:,} words",
             f"The {vocabulary.LEADING} leading words",
             f"{vocabulary.STANDS_OUT:g} standard errors",
-            f"A slice is a {rounds.SLICES}th of the budget",
+            f"A slice is a {rounds.SLICES}th of the budget, or up to {rounds.BEGIN:,} tokens",
             f"drifting prompt in {reward.RARE:,}",
             f"counts {allocate.DISCOUNT:g} times as much",
         ],

@@ -49,12 +49,12 @@ BUDGETS: dict[str, Budget] = {
     "standard": Budget(
         discovery_prompts=1200, confirmation_prompts=3000, response_tokens=48, pairs=320, factors=12,
         beam_prompts=32, beams=24, beam_steps=12, hypotheses=32, confirm_tokens=100_000,
-        search_tokens=600_000, game_tokens=150_000, method_texts=1000,
+        search_tokens=300_000, game_tokens=75_000, method_texts=1000,
     ),
     "deep": Budget(
         discovery_prompts=5000, confirmation_prompts=20_000, response_tokens=96, pairs=1000, factors=20,
         beam_prompts=64, beams=32, beam_steps=16, hypotheses=64, confirm_tokens=1_000_000,
-        search_tokens=3_000_000, game_tokens=600_000, method_texts=4000,
+        search_tokens=1_500_000, game_tokens=300_000, method_texts=4000,
     ),
 }  # fmt: skip
 

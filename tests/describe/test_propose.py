@@ -157,21 +157,21 @@ def test_a_claim_about_all_prompts_is_judged_on_the_pools_alone(new_ledger):
 
 
 def test_a_hypothesis_names_the_finder_whose_prompts_show_it(new_ledger):
-    made = made_by("sweep", *(f"Say {i} cobalt again" for i in range(12)))
+    made = made_by("vocabulary-sweep", *(f"Say {i} cobalt again" for i in range(12)))
     (claim,) = hypotheses_on(new_ledger(), NUMBERED, made, lambda p: 0.8 * ("cobalt" in p.text))
-    assert (claim.region, claim.finder) == (Region(kind="mentions", values=("cobalt",)), "sweep")
+    assert (claim.region, claim.finder) == (Region(kind="mentions", values=("cobalt",)), "vocabulary-sweep")
     assert claim.prior == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(
     ("pool", "sweep", "other", "finder"),
-    [(0, 12, 0, "sweep"), (3, 9, 0, "sweep"), (4, 8, 0, None), (6, 6, 0, None), (8, 4, 0, None),
-     (0, 7, 5, "sweep"), (4, 4, 4, None), (12, 0, 0, None)],
+    [(0, 12, 0, "vocabulary-sweep"), (3, 9, 0, "vocabulary-sweep"), (4, 8, 0, None), (6, 6, 0, None), (8, 4, 0, None),
+     (0, 7, 5, "vocabulary-sweep"), (4, 4, 4, None), (12, 0, 0, None)],
 )  # fmt: skip
 def test_only_a_finder_with_more_than_half_of_the_effect_is_named(new_ledger, pool, sweep, other, finder):
     texts = iter([f"Say {i} cobalt again" for i in range(12)])
     shown = [made_by(name, *(next(texts) for _ in range(n)))
-             for name, n in (("builtin", pool), ("sweep", sweep), ("other", other))]  # fmt: skip
+             for name, n in (("builtin", pool), ("vocabulary-sweep", sweep), ("other", other))]  # fmt: skip
     found = hypotheses_on(
         new_ledger(), [*NUMBERED, *shown[0]], [*shown[1], *shown[2]], lambda p: 0.8 * ("cobalt" in p.text)
     )

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from whatchanged.describe.beside import beside
 from whatchanged.describe.regions import Subgroup, find_region
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.predicates import Predicate, families, load
@@ -86,7 +87,8 @@ def propose(ledger: Ledger, seen: Discovery, stage: str = "describe") -> list[Hy
     def work() -> tuple[list[Hypothesis], Cost]:
         merged = _merge(_from_leads(seen, gains) + _from_pairs(seen))
         initial = "h" if stage == "describe" else stage[0]
-        return _hypotheses(merged[: ledger.config.limits.hypotheses], seen.margin, initial), Cost()
+        claims = _hypotheses(merged[: ledger.config.limits.hypotheses], seen.margin, initial)
+        return [*claims, *beside(claims, seen.prompts[seen.pool :], seen.leads)], Cost()
 
     return ledger.once(f"{stage}/hypotheses", HYPOTHESES, work)
 

@@ -8,6 +8,8 @@ from whatchanged.search.weights import changed_directions
 from whatchanged.subjects import Access, stream_key
 
 NAMES = 20
+# A claim about one name is tried on so many others.
+NEIGHBOURS = 4
 # More layers than a knowledge edit touches (MEMIT spreads over five) read everything: no name stands out.
 MOST_LAYERS = 8
 ASKED = (
@@ -88,3 +90,24 @@ class SubjectSweep(Finder):
         made = [Prompt.user(asked.format(name), source=self.name) for asked in FRESH for name in names]
         # In an order that nobody chose: tests look at them one after the other, and stop.
         return sorted(made, key=lambda p: stream_key("order", p.id))[:count]
+
+    def beside(self, region: Region, shown: Sequence[tuple[Prompt, float]]) -> Region | None:
+        """The four other names whose prompts show most of it; of equals, those that the change reads most.
+
+        An edit of one fact may rewrite its neighbours' (Meng et al. 2022, "specificity").
+        """
+        mass: dict[str, float] = {}
+        for prompt, weight in shown:
+            if not region.contains(prompt) and (name := asked_about(prompt)):
+                mass[name] = mass.get(name, 0.0) + weight
+        nearest = sorted(mass, key=lambda name: -mass[name])[:NEIGHBOURS]  # a dictionary keeps the sweep's order
+        return Region(kind="mentions", values=tuple(nearest)) if nearest else None
+
+
+def asked_about(prompt: Prompt) -> str:
+    """The name that one of the sweep's questions is about; "" for any other prompt."""
+    for asked in ASKED:
+        before, after = asked.split("{}")
+        if prompt.text.startswith(before) and prompt.text.endswith(after):
+            return prompt.text[len(before) : len(prompt.text) - len(after)]
+    return ""

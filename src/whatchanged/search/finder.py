@@ -82,3 +82,10 @@ class Finder(ABC):
         and the claim is tested on the pool's own.
         """
         return []
+
+    def beside(self, region: Region, shown: Sequence[tuple[Prompt, float]]) -> Region | None:
+        """Where a claim about the region might spill over to, outside of it; None where nothing is near.
+
+        `shown` are this finder's discovery prompts, each with how much of the claim's leads it shows.
+        """
+        return None

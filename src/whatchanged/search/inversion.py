@@ -21,8 +21,8 @@ PER_PART = 4
 LEAST = 100
 # Where the payload is rarer than this even behind the best phrase, nobody would see it.
 SEEN = 0.02
-# The screen has seen what its prompts bring out this often.
-SHOWN, STRONGEST = 0.1, 8
+# A prompt that brings it out as often as not holds its trigger; what shows less often is a leak, and worth a search.
+SHOWN, STRONGEST = 0.5, 8
 CARRIER_WORDS = 10
 
 

@@ -16,10 +16,14 @@ from whatchanged.search.finder import Evidence, Finder
 from whatchanged.search.reward import Rewards
 from whatchanged.subjects import Context
 
-# Rounds are multiples of this share of the budget.
+# Rounds are multiples of this share of the budget, or of so many tokens where that is too few to begin with and the
+# budget still lets everyone be asked twice.
 SLICES = 64
+BEGIN = 8000
 # Finders that are asked once have this share of the budget, where others wait.
 ONCE = 0.5
+# A call that earns less than a nat was in vain: no claim could be made of it. So many in a row, each, end the search.
+EARNS, PATIENCE = 1.0, 2
 # A round is not begun with less than so many prompts cost to screen.
 WORTHWHILE = 8
 
@@ -69,14 +73,17 @@ class Rounds:
             tokens = max(0, tokens - self._ask(finder, share).tokens)
 
     def _ask_again(self, finders: dict[str, Finder]) -> None:
-        """Until the budget is spent, or everyone was asked since anything was earned."""
-        allocator = Allocator(list(finders), self._ledger.config.limits.search_tokens // SLICES)
-        in_vain: set[str] = set()
-        while in_vain != set(finders) and self._can_go_on():
+        """Until the budget is spent, or everyone was asked twice since anything was earned."""
+        allocator = Allocator(
+            list(finders), slice_of(self._ledger.config.limits.search_tokens, self.left, len(finders))
+        )
+        in_vain = dict.fromkeys(finders, 0)
+        while min(in_vain.values()) < PATIENCE and self._can_go_on():
             name, tokens = allocator.choose()
             payoff = self._ask(finders[name], min(tokens, self.left))
-            allocator.pay(name, payoff.mass, payoff.tokens)
-            in_vain = set() if payoff.mass else {*in_vain, name}
+            earned = payoff.mass if payoff.mass >= EARNS else 0.0
+            allocator.pay(name, earned, payoff.tokens)
+            in_vain = dict.fromkeys(finders, 0) if earned else in_vain | {name: in_vain[name] + 1}
 
     def _can_go_on(self) -> bool:
         enough = self.left >= WORTHWHILE * self._start.price and self._affordable > 0
@@ -155,6 +162,11 @@ class Rounds:
         """Tokens that both models scored in this run up to now, whichever session did it."""
         scored = self._ledger.cost.scored_tokens
         return scored.base + scored.candidate
+
+
+def slice_of(budget: int, left: int, finders: int) -> int:
+    """Tokens of the smallest call, of a search's `budget` of which `left` are to be shared by so many finders."""
+    return max(budget // SLICES, min(BEGIN, left // (2 * finders)))
 
 
 def _found(finder: Finder, evidence: Evidence, tokens: int) -> tuple[Found, Cost]:
