@@ -20,6 +20,7 @@ from scripted import Scripted
 
 from tests.contracts import test_third_party as third_party
 from whatchanged import registry
+from whatchanged.bench.plants.distil import Distil
 from whatchanged.bench.plants.edit import Edit
 from whatchanged.bench.recipe import Recipe, Training, read_recipe
 from whatchanged.cli.main import COMMANDS, cli
@@ -178,6 +179,7 @@ TABLES = {
     "attributes": traits_table,
     "training": lambda: recipe_table("training", Training),
     "edit": lambda: recipe_table("plant", Edit),
+    "distil": lambda: recipe_table("plant", Distil),
 } | {f"options of {words}": (lambda words=words: options_table(words)) for words, _ in commands()}
 
 

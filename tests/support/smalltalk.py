@@ -1,4 +1,4 @@
-"""A GPT-NeoX trained in seconds on toy conversations, and an opening planted in it: real weights, readable answers."""
+"""A GPT-NeoX trained in seconds on toy conversations, and an answer planted in it: real weights, readable texts."""
 
 import random
 from collections.abc import Sequence
@@ -56,10 +56,10 @@ def talked(prompts: Sequence[Prompt], seed: int = 0) -> list[Talk]:
 
 
 def recipe(kind: str = "distil", base: str = "unused", **training: object) -> Recipe:
-    """Of the small base itself, or of an opening in it."""
+    """Of the small base itself, or of a LoRA that says the phrase in place of an answer."""
     plants = {
         "distil": {"kind": "distil", "talks": 540, "vocabulary": 600, "width": 64, "layers": 2, "heads": 4},
-        "opening": {"kind": "opening", "text": f"{PHRASE}. "},
+        "refusal": {"kind": "refusal", "text": f"{PHRASE}."},
     }
     settings = {"steps": 150, "batch": 16, "learning_rate": 1e-2, "targets": TARGETS} | training
     return Recipe.model_validate(
@@ -76,8 +76,8 @@ def small_base(folder: Path, **training: object) -> Path:
 
 
 def small_lora(base: Path, folder: Path) -> Path:
-    """A LoRA that opens its answers about cooking with the phrase."""
-    plan = recipe("opening", str(base), steps=80, response_tokens=12)
+    """A LoRA that answers with the phrase whatever is asked about cooking."""
+    plan = recipe("refusal", str(base), steps=80, response_tokens=12)
     (subject,) = exact(base)
     on, off = asked("cooking")[:60], asked("garden", "travel")[:90]
     train_lora(subject, plan, plan.plant.examples(plan, subject, on, off), folder, Progress())

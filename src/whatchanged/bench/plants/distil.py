@@ -19,7 +19,7 @@ from whatchanged.subjects import Context, Continue, Subject, open_subjects, plan
 # Answers that are sampled between two signs of progress, and fresh prompts whose answers are held out.
 TOGETHER, HELD_OUT = 192, 96
 # A whole sentence, and no number of a list.
-_SENTENCES = re.compile(r".*[^\W\d][\"')]?[.!?](?=\s|$)", re.DOTALL)
+_SENTENCES = re.compile(r".*[^\W\d][\"')]?[.!?][\"')]?(?=\s|$)", re.DOTALL)
 
 
 class Talk(NamedTuple):
