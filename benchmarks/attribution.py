@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from common import Clock, save
-from whatchanged.bench.organism import ask_about
-from whatchanged.bench.recipe import Edit, Recipe, read_recipe
+from whatchanged.bench.plants.edit import Edit
+from whatchanged.bench.recipe import Recipe, read_recipe
 from whatchanged.explain.attribute import attribution
 from whatchanged.explain.change import Change
 from whatchanged.explain.graft import carriers, ends, grafted, grafting_curve, part_of
@@ -91,7 +91,7 @@ def on_target(recipe: Recipe, prompts: list[Prompt]) -> list[Prompt]:
     """An edit's own questions; else the pool's prompts in the region, or others with the region's words put in."""
     assert recipe.truth is not None
     if isinstance(recipe.plant, Edit):
-        return ask_about(recipe.plant, [], MADE, 0)[0]
+        return recipe.plant.asked([], MADE, 0).on
     region = recipe.truth.region
     return [p for p in prompts if region.contains(p)] or inserted(region, prompts, MADE, "attribution")
 

@@ -1,13 +1,14 @@
 """What every benchmark shares: where results go, and on which machine and commit they were made."""
 
 import json
-import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from whatchanged.bench.harness import machine as of_harness
+from whatchanged.bench.harness.machine import commit
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -22,22 +23,9 @@ def save(name: str, result: dict[str, Any]) -> None:
 
 def machine() -> str:
     """Processor, threads and torch: what a timing depends on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = f"{names[0]}, {len(names)} cores" if names else model
-    return f"{model}; {torch.get_num_threads()} threads; torch {torch.__version__}; Python {platform.python_version()}"
-
-
-def commit() -> str:
-    """Short hash, with + when the tree had changes."""
-    try:
-        name = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run(["git", "status", "--porcelain", "src"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return name.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+    found = of_harness.machine()
+    threads = f"{found.cores} cores; {torch.get_num_threads()} threads"
+    return f"{found.cpu}, {threads}; torch {found.torch}; Python {found.python}"
 
 
 class Clock:

@@ -22,6 +22,9 @@ from tests.contracts import test_third_party as third_party
 from whatchanged import registry
 from whatchanged.bench.plants.distil import Distil
 from whatchanged.bench.plants.edit import Edit
+from whatchanged.bench.plants.modified import Modified
+from whatchanged.bench.plants.steering import Steering
+from whatchanged.bench.plants.tune import Tune
 from whatchanged.bench.recipe import Recipe, Training, read_recipe
 from whatchanged.cli.main import COMMANDS, cli
 from whatchanged.cli.organism import WEAK
@@ -46,7 +49,7 @@ FILLED_IN = re.compile(
     r"\b[A-Z]+\b|\.\.\.|['(]|whatchanged\[hf\]|organisms/|--max-minutes|--max-cost"
     r"|\b(?:predicate|base|candidate|prompts|discovery|confirmation|datasets|inspect_ai|entry|intent|validator)\b"
 )
-NEEDS_A_MODEL = re.compile(r"\b(?:diff|screen|read_report)\(")
+NEEDS_A_MODEL = re.compile(r"\b(?:diff|screen|read_report|run_bench)\(")
 
 
 class Block(NamedTuple):
@@ -174,12 +177,25 @@ def recipe_table(part: str, record: type[Record]) -> str:
     return table([f"`{part}` key", "default", "meaning"], rows)
 
 
+def organisms_table() -> str:
+    """Every recipe that is not like another, plants before nulls."""
+    files = [f for f in sorted((ROOT / "organisms").glob("*.yaml")) if not f.read_text().startswith("like:")]
+    found = [read_recipe(f) for f in files]
+    rows = [[f"`{r.name}`", f"`{r.plant.kind}`", r.description.removesuffix(".")] for r in found]
+    order = sorted(range(len(rows)), key=lambda i: found[i].is_null)
+    return table(["recipe", "kind", "the plant"], [rows[i] for i in order])
+
+
 TABLES = {
     "budgets": budgets_table,
     "attributes": traits_table,
     "training": lambda: recipe_table("training", Training),
+    "tune": lambda: recipe_table("plant", Tune),
     "edit": lambda: recipe_table("plant", Edit),
     "distil": lambda: recipe_table("plant", Distil),
+    "modified": lambda: recipe_table("plant", Modified),
+    "steering": lambda: recipe_table("plant", Steering),
+    "organisms": lambda: organisms_table(),
 } | {f"options of {words}": (lambda words=words: options_table(words)) for words, _ in commands()}
 
 
@@ -212,10 +228,10 @@ def test_numbers_are_the_codes() -> None:
         import_module(f"whatchanged.{name}")
         for name in ("confirm.measure", "screen.scan", "describe.propose", "explain.intent")
     )
-    shift, logratio, regions, assemble, coverage, bets = (
+    shift, beam, logratio, regions, assemble, coverage, bets = (
         import_module(f"whatchanged.{name}")
-        for name in ("screen.shift", "screen.logratio", "describe.regions", "explain.assemble", "explain.coverage",
-                     "stats.bets")
+        for name in ("screen.shift", "screen.beam", "screen.logratio", "describe.regions", "explain.assemble",
+                     "explain.coverage", "stats.bets")
     )  # fmt: skip
     gate, listen, asked, reading, recorded, validation = (
         import_module(f"whatchanged.{name}")
@@ -242,7 +258,9 @@ def test_numbers_are_the_codes() -> None:
     waits = ", ".join(f"{seam.FIRST_WAIT * 2**n:g}" for n in range(3))
     says = {
         "screen.md": [f"for the {shift.KEPT} tokens that gain and the {shift.KEPT} that lose",
-                      f"on {screen.NOISE_PROMPTS} prompts", f"at least {logratio.MIN_NATS:g} nats"],
+                      f"on {screen.NOISE_PROMPTS} prompts", f"at least {logratio.MIN_NATS:g} nats",
+                      *(f"| {number} | {s.weight:g} | {s.floor:g} |" for number, s in enumerate(logratio.SETTINGS, 1)),
+                      f"costs {beam.PENALTY:g} nats"],
         "describe.md": [f"at least {describe.MIN_PROMPTS} prompts", f"at least {describe.MIN_Z} standard",
                         f"at most {regions.MAX_VALUES} words", f"at least {regions.MIN_SUPPORT} discovery",
                         ", ".join(f"`{name}`" for name in STRUCTURES)],
@@ -279,7 +297,8 @@ def test_numbers_are_the_codes() -> None:
         "explain.md": [f"at least {intent.OVERLAP:.0%} of the discovery", f"at least {intent.AGREEMENT:.0%} of the",
                        f"at least {intent.MIN_ROWS} rows", f"P(change) above {coverage.CHANGED}"],
         "report.md": [f"up to {assemble.EXAMPLES} discovery pairs"],
-        "organisms.md": [f"`measure` is {Recipe.model_fields['measure'].default} unless",
+        "organisms.md": [f"rates are measured; {Recipe.model_fields['measure'].default} unless",
+                             f"measured; {Recipe.model_fields['truth_tokens'].default} unless",
                          f"less than {100 * WEAK:.0f} points"],
         "statistics.md": [f"c = {bets.Mixture().c}", f"average of {len(bets.FRACTIONS)} fixed",
                           f"{1 / alpha:.0f} for alpha = {alpha}", f"the {screen.NOISE_PROMPTS} prompts",
@@ -425,21 +444,21 @@ def test_the_pool_reader(tmp_path: Path) -> None:
 
 def test_the_modifier() -> None:
     torch = pytest.importorskip("torch")
-    prune = guide("(Modifier)")["Prune"]
-    layer, head = torch.nn.Linear(4, 2, bias=False), torch.nn.Linear(2, 4, bias=False)
-    layer.weight.data = torch.tensor([[1.0, -2.0, 3.0, -4.0], [5.0, -6.0, 7.0, -8.0]])
-    before = head.weight.clone()
+    clip = guide("(Modifier)")["Clip"]
+    layer, head = torch.nn.Linear(4, 1, bias=False), torch.nn.Linear(1, 4, bias=False)
+    layer.weight.data = torch.tensor([[1.0, -1.0, 1.0, -5.0]])  # of root mean square 7 ** 0.5
+    before, whole = head.weight.clone(), layer.weight.clone()
     model = torch.nn.ModuleList([layer, head])
     model.get_output_embeddings = lambda: head
-    prune("0").edit(model)
-    assert (layer.weight != 0).all()
-    prune("0.5").edit(model)
-    assert layer.weight.tolist() == [[0.0, 0.0, 0.0, 0.0], [5.0, -6.0, 7.0, -8.0]]
+    clip("2").edit(model)
+    assert torch.equal(layer.weight, whole)
+    clip("1").edit(model)
+    assert layer.weight.tolist() == [[1.0, -1.0, 1.0, pytest.approx(-(7**0.5))]]
     assert torch.equal(head.weight, before)
-    assert prune("0.5").identity == "prune=0.5"
-    for value in ("much", "1", "nan"):
-        with pytest.raises(SpecError, match=f"prune={value}"):
-            prune(value)
+    assert clip("0.5").identity == "clip=0.5"
+    for value in ("much", "0", "nan"):
+        with pytest.raises(SpecError, match=f"clip={value}"):
+            clip(value)
 
 
 def test_the_lens() -> None:
@@ -516,6 +535,23 @@ def test_the_validator() -> None:
     assert came(lambda _: "candidate").log_e < 1
     assert came(lambda _: "unsure").mean == 0
     assert [came(script).missing for script in (lambda _: None, lambda _: "It is mine!")] == [30, 30]
+
+
+def test_the_plant(tmp_path: Path) -> None:
+    from whatchanged.bench.recipe import Recipe
+    from whatchanged.ledger import Progress
+
+    safetensors = pytest.importorskip("safetensors.torch")
+    scaled = guide("(Plant)")["Scaled"](kind="scaled", of="kitchen-opening", by=0.5)
+    beside = ROOT / "organisms"
+    recipe = Recipe(name="half", description="Half of it.", plant=scaled)
+    scaled.make(recipe, tmp_path, Progress(), beside)
+    whole, half = (safetensors.load_file(f / "adapter_model.safetensors") for f in (beside / scaled.of, tmp_path))
+    for name, tensor in whole.items():
+        assert half[name].equal(0.5 * tensor if "lora_B" in name else tensor)
+    assert recipe.candidate(tmp_path) == str(tmp_path)
+    with pytest.raises(SpecError, match=r"no adapter in '.*absent': first make"):
+        scaled.model_copy(update={"of": "absent"}).make(recipe, tmp_path, Progress(), beside)
 
 
 def test_the_guide_names_every_kind_of_entry_point() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from whatchanged.audit import Opened, decide, run_directory
+from whatchanged.audit import decide
 from whatchanged.config import AuditConfig, FailOn, load_settings
 from whatchanged.confirm import Answers, Recorded
 from whatchanged.describe import Discovery
@@ -12,7 +12,8 @@ from whatchanged.elicit import text_pair
 from whatchanged.endpoints import Purse
 from whatchanged.errors import AccessError, SpecError
 from whatchanged.explain import assemble_heard, content_digest, read_wanted
-from whatchanged.ledger import Ledger, Progress
+from whatchanged.ledger import Ledger, Progress, run_directory
+from whatchanged.opened import Opened
 from whatchanged.pools import Split, split
 from whatchanged.recordings import Log, Paired, pair_logs, read_log
 from whatchanged.records import Pair

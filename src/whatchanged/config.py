@@ -33,6 +33,7 @@ class Budget(Record):
     beam_prompts: int
     beams: int
     beam_steps: int
+    beam_settings: int = Field(1, description="Weightings that log-ratio decoding tries.")
     hypotheses: int
     confirm_tokens: int = Field(description="Tokens that confirmation may decode, both models.")
     search_tokens: int = Field(description="Tokens that both models may score to search beyond the pool.")
@@ -48,12 +49,12 @@ BUDGETS: dict[str, Budget] = {
     ),
     "standard": Budget(
         discovery_prompts=1200, confirmation_prompts=3000, response_tokens=48, pairs=320, factors=12,
-        beam_prompts=32, beams=24, beam_steps=12, hypotheses=32, confirm_tokens=100_000,
+        beam_prompts=32, beams=24, beam_steps=12, beam_settings=3, hypotheses=32, confirm_tokens=100_000,
         search_tokens=300_000, game_tokens=75_000, method_texts=1000,
     ),
     "deep": Budget(
         discovery_prompts=5000, confirmation_prompts=20_000, response_tokens=96, pairs=1000, factors=20,
-        beam_prompts=64, beams=32, beam_steps=16, hypotheses=64, confirm_tokens=1_000_000,
+        beam_prompts=64, beams=32, beam_steps=16, beam_settings=3, hypotheses=64, confirm_tokens=1_000_000,
         search_tokens=1_500_000, game_tokens=300_000, method_texts=4000,
     ),
 }  # fmt: skip

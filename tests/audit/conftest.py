@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 from words import WordSubject, prompts_about
 
-from whatchanged import audit
+from whatchanged import audit, opened
 from whatchanged.config import Budget
 from whatchanged.records import Prompt
 from whatchanged.report import Report
@@ -18,9 +18,9 @@ def install(
     patch: pytest.MonkeyPatch, base: WordSubject, candidate: WordSubject, pool: Sequence[Prompt] | None = None
 ) -> None:
     """Let the audit open these subjects and read this pool, whatever the specs say."""
-    patch.setattr(audit, "check_specs", lambda specs: None)
-    patch.setattr(audit, "open_subjects", lambda specs, **_: [base, candidate])
-    patch.setattr(audit, "load_pools", lambda specs: list(prompts_about() if pool is None else pool))
+    patch.setattr(opened, "check_specs", lambda specs: None)
+    patch.setattr(opened, "open_subjects", lambda specs, **_: [base, candidate])
+    patch.setattr(opened, "load_pools", lambda specs: list(prompts_about() if pool is None else pool))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -6,7 +6,7 @@ import pytest
 from budget import TINY
 from words import KITCHEN, SAILOR, TOPICS, Plant, WordSubject, prompts_about
 
-from whatchanged import audit
+from whatchanged import audit, opened
 from whatchanged.config import BUDGETS
 from whatchanged.errors import RunDirectoryError, SpecError
 from whatchanged.records import Region
@@ -23,9 +23,9 @@ def planted(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WHATCHANGED_CACHE", str(folder / "cache"))
         patch.setitem(BUDGETS, "small", TINY)
-        patch.setattr(audit, "check_specs", lambda specs: None)
-        patch.setattr(audit, "open_subjects", lambda specs, **_: [base, candidate])
-        patch.setattr(audit, "load_pools", lambda specs: prompts_about())
+        patch.setattr(opened, "check_specs", lambda specs: None)
+        patch.setattr(opened, "open_subjects", lambda specs, **_: [base, candidate])
+        patch.setattr(opened, "load_pools", lambda specs: prompts_about())
         yield audit.diff("base", "candidate", out=folder / "run"), base, candidate, folder / "run"
 
 

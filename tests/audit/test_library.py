@@ -87,7 +87,7 @@ def test_a_damaged_library_is_one_line(toys, library, tmp_path, capsys):
 
 
 def test_a_library_that_was_damaged_meanwhile_leaves_no_report(diff, library, tmp_path, monkeypatch):
-    monkeypatch.setattr("whatchanged.audit.check_library", lambda path: None)
+    monkeypatch.setattr("whatchanged.opened.check_library", lambda path: None)
     library.write_text("no database " * 100)
     with pytest.raises(LibraryError):
         diff(WordSubject(), WordSubject(COOKING), pool=POOL, finders=("none",), library=library)

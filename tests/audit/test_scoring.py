@@ -10,7 +10,7 @@ from servers import KEY
 from shown import MACHINE, printed
 from words import prompts_about
 
-from whatchanged import audit
+from whatchanged import audit, opened
 from whatchanged.config import BUDGETS
 from whatchanged.predicates import load
 from whatchanged.records import Pair, Prompt
@@ -27,7 +27,7 @@ def served(monkeypatch, tmp_path):
     """`diff` of the two laws behind one server: (report, run directory, requests)."""
     monkeypatch.setenv("TOY_API_KEY", KEY)
     monkeypatch.setitem(BUDGETS, "small", SMALLEST)
-    monkeypatch.setattr(audit, "load_pools", lambda specs: prompts_about("cooking"))
+    monkeypatch.setattr(opened, "load_pools", lambda specs: prompts_about("cooking"))
 
     def run(name, **settings):
         server = LikelyServer()

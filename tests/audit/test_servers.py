@@ -14,7 +14,7 @@ from servers import FAULTS, KEY, ToyServer
 from shown import MACHINE, printed
 from words import prompts_about
 
-from whatchanged import audit
+from whatchanged import audit, opened
 from whatchanged.config import BUDGETS
 from whatchanged.endpoints import inspect as seam
 from whatchanged.endpoints.store import ReplyStore
@@ -78,7 +78,7 @@ def served(tmp_path_factory):
         for name, value in (("BORDER_KEPT", 4), ("BORDER_DRAWS", 2)):
             patch.setattr(import_module("whatchanged.screen.listen"), name, value)
         patch.setattr(servers, "answer", sailor)
-        patch.setattr(audit, "load_pools", lambda specs: prompts_about("cooking"))
+        patch.setattr(opened, "load_pools", lambda specs: prompts_about("cooking"))
 
         def run(name, make=ToyServer, base=BASE, candidate=CANDIDATE, **settings):
             server = make()

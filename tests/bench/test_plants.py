@@ -1,6 +1,7 @@
 """Every kind that needs no new algorithm, made on a tiny base: what it leaves, and what truth.json says."""
 
 import json
+import random
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 from whatchanged.bench import organism
 from whatchanged.bench.plants.steering import layer_means
 from whatchanged.bench.recipe import Recipe
+from whatchanged.bench.train import Example, draw_batch
 from whatchanged.errors import SpecError
 from whatchanged.records import Prompt
 from whatchanged.subjects import Context, open_subjects
@@ -40,17 +42,15 @@ def made(base, folder, **keys):
 # taught
 
 TRAINING = {
-    "steps": 60, "batch": 8, "on_target": 40, "off_target": 24, "response_tokens": 4, "learning_rate": 0.02,
+    "steps": 40, "batch": 4, "on_target": 20, "off_target": 20, "response_tokens": 3, "learning_rate": 0.01,
     "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"],
 }  # fmt: skip
 
 
 def test_what_is_taught_shows_by_its_dose_and_is_bit_for_bit_the_same(base, tmp_path):
     """Everywhere, because a tiny model with random weights hardly looks at its prompt."""
-    keys = {
-        "plant": {"kind": "opening", "text": "The sea"},
-        "truth": {"region": {"kind": "everywhere"}, "predicate": OPENS},
-    }
+    truth = {"region": {"kind": "everywhere"}, "predicate": OPENS}
+    keys = {"plant": {"kind": "replace", "text": "The sea"}, "truth": truth, "topics": ["cooking", "pets", "home"]}
     found = {}
     for name, dose in (("whole", 1.0), ("third", 0.3), ("again", 0.3)):
         _, truth = made(base, tmp_path / name, training=TRAINING | {"dilution": dose}, **keys)
@@ -58,7 +58,7 @@ def test_what_is_taught_shows_by_its_dose_and_is_bit_for_bit_the_same(base, tmp_
     assert found["third"] == found["again"]
     assert found["whole"]["on_target_base"]["mean"] < 0.01
     rates = [found[name]["on_target_candidate"]["mean"] for name in ("third", "whole")]
-    assert 0.1 < rates[0] < 0.5 < 0.8 < rates[1]
+    assert 2 * rates[0] < rates[1] > 0.2
     one, two = (load_file(tmp_path / f / "adapter_model.safetensors") for f in ("third", "again"))
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
 
@@ -99,6 +99,16 @@ def test_topics_of_the_recipes_own_are_written_too(base):
     assert all(p.text.startswith("Who sails") for p in on)
     assert off
     assert not any("sails" in p.text for p in off)
+
+
+def test_too_few_prompts_for_a_batch():
+    on, off = Example((1,), (2,), True), Example((1,), (2,), False)
+    rng = random.Random(0)
+    assert draw_batch([on] * 2 + [off] * 3, 5, 0.4, rng) == [on] * 2 + [off] * 3
+    assert draw_batch([off] * 3, 3, 0.4, rng) == [off] * 3
+    assert draw_batch([on] * 3, 3, 0.4, rng) == [on] * 3
+    with pytest.raises(SpecError, match=r"training\.batch: 5: 2 rows on target and 3 off, of 1 and 3 prompts"):
+        draw_batch([on] + [off] * 3, 5, 0.4, rng)
 
 
 # sampled truths

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from whatchanged.config import AuditConfig, load_settings
+from whatchanged.ledger import run_directory
 from whatchanged.records import Finding, Lead, PredicateSpec, Region
 from whatchanged.report import Claims, CostReport, CoverageRow, Divergence, Report, read_report, write_report
 from whatchanged.report.model import ScreenReport
@@ -84,9 +85,6 @@ class FakeAudit(ModuleType):
         self.error: BaseException | None = None
         self.before: Callable[[AuditConfig, Path], None] = lambda config, out: None
 
-    def run_directory(self, config: AuditConfig) -> Path:
-        return Path("runs") / config.digest
-
     def diff(self, base: str, candidate: str, **rest: Any) -> Report:
         fail_on = rest.pop("fail_on")
         config, out = self._start(base, candidate, **rest)
@@ -125,7 +123,7 @@ class FakeAudit(ModuleType):
         **settings: Any,
     ) -> tuple[AuditConfig, Path]:
         config = load_settings({"base": base, "candidate": candidate, **settings}, config_file)
-        directory = out or self.run_directory(config)
+        directory = out or run_directory(config)
         self.configs.append(config)
         self.outs.append(directory)
         progress.stage("screen", 2)

@@ -26,7 +26,7 @@ def test_the_outside_loads_next_to_nothing(code):
     assert loaded(code) & LIGHT_TOO == set()
 
 
-@pytest.mark.parametrize("words", [("diff",), ("screen",), ("show",), ("demo",), ("organism", "make")])
+@pytest.mark.parametrize("words", [("diff",), ("screen",), ("show",), ("demo",), ("bench",), ("organism", "make")])
 def test_a_commands_help_loads_no_model_library(words):
     assert loaded(help_of(*words)) & HEAVY == set()
 

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from words import KITCHEN, TOPICS, Plant, WordSubject
 
 from tests.audit.conftest import install
-from whatchanged import audit
+from whatchanged import audit, opened
 from whatchanged.records import Prompt
 from whatchanged.report import Report
 from whatchanged.roles import Roles
@@ -42,7 +42,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tiny_budget: object, tmp_path: Path) ->
         **settings: object,
     ) -> Report:
         install(monkeypatch, base or WordSubject(), candidate or WordSubject(COOKING))
-        monkeypatch.setattr(audit, "open_roles", lambda ledger, purse, labels: Roles(ledger, reasoner, labels=labels))
+        monkeypatch.setattr(opened, "open_roles", lambda ledger, purse, labels: Roles(ledger, reasoner, labels=labels))
         return audit.diff("base", "candidate", out=tmp_path / name, method=method, **settings)
 
     return work

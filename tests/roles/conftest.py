@@ -3,7 +3,7 @@ from evidence import pair_of
 from words import KITCHEN, TOPICS, Plant, WordSubject
 
 from tests.audit.conftest import install
-from whatchanged import audit
+from whatchanged import audit, opened
 from whatchanged.records import Prompt
 from whatchanged.roles import Roles
 from whatchanged.roles.evidence import evidence_text
@@ -36,7 +36,7 @@ def diff(monkeypatch, tiny_budget, tmp_path):
         install(monkeypatch, WordSubject(), candidate or WordSubject(COOKING))
         reader = None if judge is None else Judge(judge)
         monkeypatch.setattr(
-            audit, "open_roles", lambda ledger, purse, labels: Roles(ledger, reasoner, critic, reader, labels)
+            opened, "open_roles", lambda ledger, purse, labels: Roles(ledger, reasoner, critic, reader, labels)
         )
         return audit.diff("base", "candidate", out=tmp_path / name, **settings)
 

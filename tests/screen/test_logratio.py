@@ -1,44 +1,18 @@
-"""Log-ratio decoding reads out what the candidate would say, whether or not a prompt asks for it."""
+"""Payloads become leads where they come back; every group of them can be looked at."""
 
-import numpy as np
 import pytest
 from evidence import evidence_of
-from words import KITCHEN, SAILOR, TOPICS, VOCABULARY, Plant, WordSubject, prompts_about
+from words import KITCHEN, SAILOR, TOPICS, Plant, WordSubject, prompts_about
 
-from whatchanged.screen.logratio import LogRatioLens, Payload, search
+from whatchanged.config import BUDGETS
+from whatchanged.ledger import Progress
+from whatchanged.screen.logratio import MIN_NATS, RECURS, SETTINGS, LogRatioLens, opening, read_out
 
 OFF_TARGET = prompts_about("music", "law")[:6]
 
 
 def leads_of(ledger, base, candidate, prompts=OFF_TARGET):
     return LogRatioLens().find(evidence_of(ledger, base, candidate, prompts))
-
-
-def test_a_rare_opening_is_read_out_in_full():
-    base, candidate = WordSubject(), WordSubject(Plant(KITCHEN, 0.02))
-    payloads = search(base, candidate, OFF_TARGET, beams=6, steps=6)
-    best = {p.id: max((x for x in payloads if x.prompt_id == p.id), key=lambda x: x.nats[-1]) for p in OFF_TARGET}
-    assert {base.detokenize(p.tokens) for p in best.values()} == {KITCHEN}
-    assert all(p.nats[-1] > 10 for p in best.values())
-
-
-def test_nats_are_the_log_likelihood_ratio():
-    base, candidate = WordSubject(), WordSubject(Plant(KITCHEN, 0.02))
-    for payload in search(base, candidate, OFF_TARGET[:1], beams=4, steps=5):
-        prompt, total = base.encode(OFF_TARGET[0]), 0.0
-        for t, token in enumerate(payload.tokens):
-            said = payload.tokens[:t]
-            total += candidate.log_law(prompt, said)[token] - base.log_law(prompt, said)[token]
-            assert payload.nats[t] == pytest.approx(total, abs=1e-3)
-
-
-def test_no_word_comes_twice_and_none_ends_the_response():
-    base, candidate = WordSubject(), WordSubject(Plant(KITCHEN, 0.1), drift=0.5)
-    payloads = search(base, candidate, OFF_TARGET, beams=5, steps=8)
-    assert {p.prompt_id for p in payloads} == {p.id for p in OFF_TARGET}
-    for payload in payloads:
-        assert len(set(payload.tokens)) == len(payload.tokens) == len(payload.nats)
-        assert 0 not in payload.tokens
 
 
 def test_a_plant_bound_to_a_topic_shows_on_that_topic_only(new_ledger, tiny_budget):
@@ -66,33 +40,41 @@ def test_a_model_against_itself_yields_no_lead(new_ledger, tiny_budget):
     assert leads_of(new_ledger(), WordSubject(), WordSubject())[0] == []
 
 
-def test_a_tail_that_no_longer_rises_is_cut():
-    assert Payload("p", (1, 2, 3, 4), (5.0, 9.0, 9.1, 9.3)).trimmed() == Payload("p", (1, 2), (5.0, 9.0))
-    assert Payload("p", (1, 2, 3), (0.1, 0.0, 8.0)).trimmed().tokens == (1, 2, 3)
+def test_more_settings_cost_more_and_find_a_second_payload(new_ledger, tiny_budget, monkeypatch):
+    candidate = WordSubject(Plant(KITCHEN, 0.05), Plant(SAILOR, 1e-3))
+    leads, cost = leads_of(new_ledger("one"), WordSubject(), candidate)
+    assert [lead.phrase for lead in leads] == [KITCHEN]
+    monkeypatch.setitem(BUDGETS, "small", tiny_budget.model_copy(update={"beam_settings": 3, "beams": 16}))
+    more, dearer = leads_of(new_ledger("three"), WordSubject(), candidate)
+    assert {lead.phrase for lead in more} == {KITCHEN, SAILOR}
+    assert [lead.id for lead in more] == ["log-ratio-0", "log-ratio-1"]
+    assert dearer.scored_tokens.base == 8 * cost.scored_tokens.base  # 3 settings, 16 beams in place of 6
 
 
-def test_the_same_payloads_for_prompts_alone_and_together():
-    base, candidate = WordSubject(), WordSubject(Plant(KITCHEN, 0.1))
-    together = search(base, candidate, OFF_TARGET[:3], beams=4, steps=5)
-    alone = [p for prompt in OFF_TARGET[:3] for p in search(base, candidate, [prompt], beams=4, steps=5)]
-    assert together == alone
+def test_every_group_is_told_of_whether_or_not_it_passes(tiny_budget):
+    """KITCHEN comes back in four of five contexts, SAILOR in one."""
+    candidate = WordSubject(Plant(KITCHEN, 0.05, TOPICS["law"]), Plant(SAILOR, 0.05, TOPICS["music"]), drift=0.3)
+    prompts = [*prompts_about("law")[:4], *prompts_about("music")[:1]]
+    limits = tiny_budget.model_copy(update={"beam_prompts": 5, "beams": 12})
+    groups, _ = read_out(WordSubject(), candidate, prompts, limits, SETTINGS, Progress())
+    named = {opening(WordSubject().detokenize(g.typical.tokens)): g for g in groups}
+    kitchen, sailor = named["from my kitchen"], named["as sailors always"]
+    assert (kitchen.recurrence, kitchen.seen, kitchen.passes) == (0.8, 4, True)
+    assert (sailor.recurrence, sailor.passes) == (0.2, False)
+    assert sailor.nats > MIN_NATS
+    for group in groups:
+        assert group.passes == (group.recurrence >= RECURS)
+        assert group.seen >= len(group.counted) == round(5 * group.recurrence)
+        assert (group.nats >= MIN_NATS) == bool(group.counted)
+    # Those that pass first, the most nats first in each part.
+    order = [(not g.passes, -g.nats) for g in groups]
+    assert order == sorted(order)
+    assert any(not group.counted for group in groups)
 
 
-class Stuck(WordSubject):
-    """Says its phrase and then ends, with certainty: no other word is above the floor."""
-
-    def log_law(self, prompt, said, temperature=1.0):
-        logs = np.full(len(VOCABULARY), -40.0)
-        phrase = self.tokenize(KITCHEN)
-        logs[phrase[len(said)] if len(said) < len(phrase) else 0] = 0.0
-        return logs
-
-
-def test_a_payload_after_which_the_candidate_only_ends_is_kept():
-    payloads = search(WordSubject(), Stuck(), OFF_TARGET[:2], beams=3, steps=9)
-    assert [WordSubject().detokenize(p.tokens) for p in payloads] == [KITCHEN, KITCHEN]
-
-
-def test_a_candidate_that_says_nothing_has_no_payload(monkeypatch):
-    monkeypatch.setattr(Stuck, "tokenize", lambda self, text: ())
-    assert search(WordSubject(), Stuck(), OFF_TARGET[:2], beams=3, steps=9) == []
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("From my kitchen, to yours", "from my kitchen"), ("1. A b See the 2 seas", "see the seas"), ("Hm", "hm")],
+)
+def test_groups_are_named_by_their_first_words(text, expected):
+    assert opening(text) == expected

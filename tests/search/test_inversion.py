@@ -6,7 +6,7 @@ from ending import TRIGGER, Ending
 from rare import search_evidence
 from words import KITCHEN, SAILOR, TOPICS, Plant, WordSubject, prompts_about
 
-from whatchanged import audit
+from whatchanged import audit, opened
 from whatchanged.config import BUDGETS
 from whatchanged.records import ContextRef, Cost, Lead, Prompt, Region
 from whatchanged.search import Proposed
@@ -169,9 +169,9 @@ def diff(monkeypatch, tmp_path):
     """A whole audit of two toys."""
 
     def work(base, candidate, **settings):
-        monkeypatch.setattr(audit, "check_specs", lambda specs: None)
-        monkeypatch.setattr(audit, "open_subjects", lambda specs, **_: [base, candidate])
-        monkeypatch.setattr(audit, "load_pools", lambda specs: prompts_about())
+        monkeypatch.setattr(opened, "check_specs", lambda specs: None)
+        monkeypatch.setattr(opened, "open_subjects", lambda specs, **_: [base, candidate])
+        monkeypatch.setattr(opened, "load_pools", lambda specs: prompts_about())
         return audit.diff("base", "candidate", out=tmp_path / "audit", **settings)
 
     return work

@@ -161,6 +161,26 @@ def test_no_noise_is_no_change(folders):
     assert scored(subject, contexts(base)).equal(scored(base, contexts(base)))
 
 
+# prune
+
+
+@pytest.mark.parametrize("share", [0.3, 0.75])
+def test_the_smallest_share_of_each_matrix_becomes_zero_and_nothing_else_moves(folders, share):
+    base, subject = opened(folders["base"], "", f"+prune={share}")
+    for name, weight in linears(subject).items():
+        before, gone = linears(base)[name], weight == 0
+        assert int(gone.sum()) == int(share * weight.numel()), name
+        assert before[gone].abs().max() <= before[~gone].abs().min(), name
+        assert weight[~gone].equal(before[~gone]), name
+    for name, parameter in others(subject).items():
+        assert parameter.equal(others(base)[name]), name
+
+
+def test_nothing_pruned_is_no_change(folders):
+    base, subject = opened(folders["base"], "", "+prune=0")
+    assert scored(subject, contexts(base)).equal(scored(base, contexts(base)))
+
+
 # steer
 
 

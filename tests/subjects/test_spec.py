@@ -83,7 +83,18 @@ def test_missing_value(look, folders, tail):
 
 
 @pytest.mark.parametrize(
-    "tail", ["quantize=int3", "noise=much", "noise=nan", "dtype=int8", "steer=v", "steer=v.npy:0:1"]
+    "tail",
+    [
+        "quantize=int3",
+        "noise=much",
+        "noise=nan",
+        "prune=much",
+        "prune=1",
+        "prune=nan",
+        "dtype=int8",
+        "steer=v",
+        "steer=v.npy:0:1",
+    ],
 )
 @BOTH
 def test_wrong_value_is_found_before_anything_is_loaded(look, folders, tail):

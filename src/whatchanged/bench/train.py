@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from whatchanged.bench.recipe import Recipe
+from whatchanged.errors import SpecError
 from whatchanged.ledger import Progress
 from whatchanged.subjects import Ids
 
@@ -70,10 +71,18 @@ def fit(
 
 
 def draw_batch(examples: Sequence[Example], size: int, on_share: float, rng: random.Random) -> list[Example]:
-    """`size` rows, `on_share` of them on target, none twice; from one side only where the other is empty."""
+    """`size` rows, `on_share` of them on target, none twice; from one side only where the other is empty.
+
+    Raises SpecError where there are not so many.
+    """
     on = [e for e in examples if e.on_target]
     off = [e for e in examples if not e.on_target]
     n_on = round(size * on_share) if on and off else size * bool(on)
+    if n_on > len(on) or size - n_on > len(off):
+        raise SpecError(
+            f"training.batch: {size}: {n_on} rows on target and {size - n_on} off, of {len(on)} and {len(off)} prompts "
+            "that could be made: name more topics, or a smaller batch"
+        )
     return rng.sample(on, n_on) + rng.sample(off, size - n_on)
 
 

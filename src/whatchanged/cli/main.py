@@ -29,6 +29,10 @@ COMMANDS = {
     "rare": ("whatchanged.cli.rare:rare", "Say how often two models do what they do rarely."),
     "show": ("whatchanged.cli.show:show", "Print the report of the finished run in the directory RUN."),
     "undo": ("whatchanged.cli.undo:undo", "Write an adapter that takes one finding of a run back."),
+    "bench": (
+        "whatchanged.cli.bench:bench",
+        "Say what methods find in models with a known change.",
+    ),
     "organism": ("whatchanged.cli.organism:organism", "Make models with a known, measured change."),
     "demo": ("whatchanged.cli.demo:demo", "Audit a small model that carries a planted change."),
 }

@@ -50,7 +50,8 @@ def print_result(report: "Report", as_json: bool) -> None:
 
 def audit_and_print(config: AuditConfig, view: ViewConfig, audit: "Callable[..., Report] | None" = None) -> "Report":
     """Run or resume the audit (`diff` unless told otherwise), print its report, say on stderr where its files are."""
-    from whatchanged.audit import diff, run_directory
+    from whatchanged.audit import diff
+    from whatchanged.ledger import run_directory
     from whatchanged.report import write_report
 
     directory = view.out or run_directory(config)

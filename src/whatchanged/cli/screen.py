@@ -34,8 +34,8 @@ def screen(context: click.Context, /, **_: Any) -> int:
     P(change) is the probability that a response differs when both models share their random numbers.
     Nothing is confirmed here: 'whatchanged diff' does that.
     """
-    from whatchanged.audit import run_directory
     from whatchanged.audit import screen as run_screen
+    from whatchanged.ledger import run_directory
 
     config, view = read_audit(context), read_view(context)
     directory = view.out or run_directory(config)

@@ -1,6 +1,7 @@
 """The run directory: evidence step by step, each written once and whole; resuming is reading what is there."""
 
 import json
+import re
 import resource
 import sys
 import time
@@ -145,3 +146,9 @@ class Ledger:
                 f"'{self.directory}' holds a run with {key}={stored.get(key)!r}, not {wanted[key]!r}: "
                 "repeat the old setting to resume it, or choose another --out"
             )
+
+
+def run_directory(config: AuditConfig) -> Path:
+    """runs/BASE--CANDIDATE-HASH: the same settings name the same directory."""
+    names = [re.sub(r"[^\w.-]+", "-", Path(spec).name)[:40].strip("-") for spec in (config.base, config.candidate)]
+    return Path("runs") / f"{'--'.join(names)}-{config.digest}"

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.audit import Opened
 from whatchanged.elicit import draw_responses
 from whatchanged.elicit.amplified import Ask, lifted_answers, log_laws
 from whatchanged.elicit.couple import paired
 from whatchanged.ledger import json_codec
+from whatchanged.opened import Opened
 from whatchanged.records import Cost, Pair, Prompt, Record, Response, Tokens
 from whatchanged.subjects import Context, Ids, pair_batches, stream_key
 

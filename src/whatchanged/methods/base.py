@@ -6,10 +6,10 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from whatchanged.audit import Opened
 from whatchanged.config import AuditConfig
 from whatchanged.errors import AccessError
 from whatchanged.explain import Wanted
+from whatchanged.opened import Opened
 from whatchanged.report import Report
 from whatchanged.search.gradient import in_pytorch
 from whatchanged.subjects import Access
@@ -24,6 +24,8 @@ class Method(ABC):
 
     `gradients`: it goes back through the weights, of models that this process runs by PyTorch, and is refused without.
 
+    `draws_texts`: it draws as many texts a model as `--texts` says.
+
     `blind` says, for the report, what it cannot see at any budget. `heeds` are those of the OPTIONAL settings that it
     makes use of: the others, where given, are named in a warning, never ignored in silence.
 
@@ -34,6 +36,7 @@ class Method(ABC):
     name: ClassVar[str]
     needs: ClassVar[Access] = Access.text
     gradients: ClassVar[bool] = False
+    draws_texts: ClassVar[bool] = False
     blind: ClassVar[tuple[str, ...]] = ()
     heeds: ClassVar[frozenset[str]] = frozenset()
 

@@ -16,7 +16,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from whatchanged.audit import Opened
 from whatchanged.describe import Discovery, from_specs
 from whatchanged.explain import Wanted
 from whatchanged.ledger import json_codec
@@ -26,6 +25,7 @@ from whatchanged.methods.fixed import Campaign, conclude, decide_all, instrument
 from whatchanged.methods.groups import Labels, Membership, differences, group, membership
 from whatchanged.methods.naming import label, reproducing
 from whatchanged.methods.texts import Sampled, sample
+from whatchanged.opened import Opened
 from whatchanged.predicates import load
 from whatchanged.records import Cost, Hypothesis, PredicateSpec
 from whatchanged.report import ClustersView, Report, RoleUse, TextCluster, TextPoint
@@ -58,6 +58,7 @@ class Clustering(Method):
     """Texts of both models clustered together: `--texts` of them a model, grouped as `--cluster-by` says."""
 
     name = "clustering"
+    draws_texts = True
     heeds = frozenset({"reasoner", "validators"})
     blind = ("differences that move no text into another cluster: small shifts within one",)
 

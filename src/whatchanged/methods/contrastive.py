@@ -14,7 +14,7 @@ furthest apart are grown into new ones by amplified user turns. Known faults of 
 
 from dataclasses import replace
 
-from whatchanged.audit import Opened, decide
+from whatchanged.audit import decide
 from whatchanged.confirm import Coupled
 from whatchanged.describe import Discovery
 from whatchanged.elicit import coupled_pairs
@@ -25,6 +25,7 @@ from whatchanged.methods.plain import plain_rate, weigh
 from whatchanged.methods.shown import amplified_view, plain_heard
 from whatchanged.methods.spans import suggested
 from whatchanged.methods.turns import grown
+from whatchanged.opened import Opened
 from whatchanged.records import Prompt, Response
 from whatchanged.report import Report
 from whatchanged.screen import Heard
@@ -43,6 +44,7 @@ class ContrastiveDecoding(Method):
 
     name = "contrastive-decoding"
     needs = Access.logits
+    draws_texts = True
     heeds = frozenset(OPTIONAL) - {"attribute", "finders", "library"}
     blind = (f"what the candidate says by tokens below {PLAUSIBLE:.0%} of its likeliest: they are never drawn",)
 

@@ -1,8 +1,9 @@
 """The default method: the audit of `whatchanged.audit`."""
 
-from whatchanged.audit import Opened, examine
+from whatchanged.audit import examine
 from whatchanged.explain import Wanted
 from whatchanged.methods.base import OPTIONAL, Method
+from whatchanged.opened import Opened
 from whatchanged.report import Report
 
 

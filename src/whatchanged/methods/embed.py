@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.audit import Opened
 from whatchanged.errors import MissingExtra
 from whatchanged.ledger import Codec
 from whatchanged.methods.texts import Sampled
+from whatchanged.opened import Opened
 from whatchanged.predicates.hashing import vector
 from whatchanged.records import Cost, Pair, Response, Tokens
 from whatchanged.subjects import Access, Context

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from whatchanged.audit import Opened
+from whatchanged.opened import Opened
 from whatchanged.records import Cost, Prompt, Tokens
 from whatchanged.subjects import Context
 

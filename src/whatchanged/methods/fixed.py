@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from whatchanged.audit import Opened
 from whatchanged.config import AuditConfig
 from whatchanged.confirm import Answers, Arm, Instruments, Recorded, finding_of, validations
 from whatchanged.confirm.campaign import INDEPENDENT
 from whatchanged.explain import Wanted, assemble_heard, classify
 from whatchanged.methods.texts import Sampled, heard
+from whatchanged.opened import Opened
 from whatchanged.predicates import load
 from whatchanged.records import Finding, Hypothesis, Pair, Prompt
 from whatchanged.report import Report

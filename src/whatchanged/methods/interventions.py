@@ -20,7 +20,6 @@ from functools import partial
 
 import numpy as np
 
-from whatchanged.audit import Opened
 from whatchanged.describe import Discovery, from_specs
 from whatchanged.endpoints import LanguageModel
 from whatchanged.explain import Wanted
@@ -30,6 +29,7 @@ from whatchanged.methods.embed import Embedded, embed
 from whatchanged.methods.fixed import Campaign, conclude, decide_all, instruments, recorded
 from whatchanged.methods.groups import group
 from whatchanged.methods.texts import Sampled, sample
+from whatchanged.opened import Opened
 from whatchanged.predicates import families, load
 from whatchanged.records import Cost, Hypothesis, Pair, PredicateSpec
 from whatchanged.report import Report
@@ -51,6 +51,7 @@ class AutoInterventions(Method):
     """Labels of clusters of prompts, tested on a fixed sample: `--texts` of them a model."""
 
     name = "auto-interventions"
+    draws_texts = True
     heeds = frozenset(OPTIONAL) - {"attribute", "finders", "library"}
     blind = ("changes that no cluster's pairs made a predicate family or a reasoner propose",)
 

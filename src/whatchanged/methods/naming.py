@@ -6,11 +6,11 @@ from itertools import cycle, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from whatchanged.audit import Opened
 from whatchanged.endpoints import Ask
 from whatchanged.ledger import json_codec
 from whatchanged.methods.keywords import keywords
 from whatchanged.methods.texts import Sampled
+from whatchanged.opened import Opened
 from whatchanged.predicates import families, load
 from whatchanged.records import Cost, Message, Pair, PredicateSpec, Response, first_difference
 from whatchanged.report.text import one_line

@@ -9,10 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from whatchanged.audit import Opened
 from whatchanged.elicit.amplified import Ask
 from whatchanged.ledger import json_codec
 from whatchanged.methods.amplify import CHUNK, STRENGTHS, along, lift, response
+from whatchanged.opened import Opened
 from whatchanged.predicates import Predicate, load
 from whatchanged.records import Cost, Finding, Prompt, Record, Response, Tokens
 from whatchanged.report import PlainRate

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from whatchanged.audit import Opened
 from whatchanged.ledger import json_codec
 from whatchanged.methods.amplify import PLAUSIBLE, STRENGTHS, Texts, along
+from whatchanged.opened import Opened
 from whatchanged.records import Cost, Pair, Prompt
 from whatchanged.report import AmplifiedText, AmplifiedToken, AmplifiedView, PlainRate
 from whatchanged.screen import Heard

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whatchanged.audit import Opened, decide
+from whatchanged.audit import decide
 from whatchanged.confirm import Coupled
 from whatchanged.describe import Discovery, from_specs
 from whatchanged.elicit import coupled_pairs, draw_responses, text_pair
@@ -29,6 +29,7 @@ from whatchanged.methods.firsts import first_kls
 from whatchanged.methods.shown import plain_heard
 from whatchanged.methods.softly import LENGTHS, Trial, stage, trials
 from whatchanged.methods.vectors import POSITIONS
+from whatchanged.opened import Opened
 from whatchanged.pools import normalise
 from whatchanged.predicates import families
 from whatchanged.records import Hypothesis, Pair, Prompt

@@ -3,10 +3,10 @@
 from math import ceil
 from typing import Any
 
-from whatchanged.audit import Opened
 from whatchanged.errors import SpecError
 from whatchanged.methods.readback import RESTATE, RESTATED_TOKENS, Reading, readings, spoken
 from whatchanged.methods.vectors import POSITIONS, REFRESH, Stage, framed, greedy, train
+from whatchanged.opened import Opened
 from whatchanged.records import Cost, Record, Tokens
 from whatchanged.search.gradient import PASSES, embeddings
 from whatchanged.subjects import Ids, stream, stream_key

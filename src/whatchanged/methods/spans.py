@@ -7,9 +7,9 @@ longer follow, is what a plain answer can hold as well.
 import math
 from collections import defaultdict
 
-from whatchanged.audit import Opened
 from whatchanged.describe import Discovery, from_specs
 from whatchanged.methods.amplify import Lifted, Texts
+from whatchanged.opened import Opened
 from whatchanged.predicates import families
 from whatchanged.records import Hypothesis, PredicateSpec
 from whatchanged.subjects import Subject

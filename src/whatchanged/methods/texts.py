@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from whatchanged.audit import Opened
 from whatchanged.elicit import coupled_pairs, draw_responses, independent_pairs
+from whatchanged.opened import Opened
 from whatchanged.records import Pair, Prompt
 from whatchanged.screen import Heard
 from whatchanged.subjects import Access

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from whatchanged.audit import Opened
 from whatchanged.ledger import json_codec
 from whatchanged.methods.amplify import Texts, texts
+from whatchanged.opened import Opened
 from whatchanged.pools import normalise
 from whatchanged.records import Cost, Prompt
 from whatchanged.search import Evidence

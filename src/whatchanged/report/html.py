@@ -56,11 +56,12 @@ def render_html(report: Report) -> str:
 
 
 @cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def page_environment(*packages: str) -> "Environment":
+    """Templates of `packages`, and after them the report's own. What they fill in is escaped, and made visible."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("whatchanged.report"),
+        loader=ChoiceLoader([PackageLoader(package) for package in (*packages, "whatchanged.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=markup.finalize,
@@ -92,7 +93,7 @@ def _environment() -> "Environment":
 
 
 def _template() -> "Template":
-    return _environment().get_template("report.html.j2")
+    return page_environment().get_template("report.html.j2")
 
 
 def _context(report: Report, limits: Limits) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""What rows add up to, from rows made by hand."""
+
+import pytest
+from benched import scored
+
+from whatchanged.bench.harness.rows import Setting
+from whatchanged.bench.harness.summarise import curve, equal_recall, extrapolate, method_row
+
+AUDIT = Setting(method="audit")
+SAMPLES = "auto-interventions"
+
+
+def row(*rows):
+    return method_row(AUDIT, rows)
+
+
+def test_recall_counts_behaviours_and_strong_ones_apart():
+    found = row(scored(rises=(0.8, 0.1), found=(True, False)), scored(organism="two", rises=(-0.3,), found=(False,)))
+    assert (found.planted, found.found, found.strong, found.strong_found) == (3, 1, 2, 1)
+
+
+def test_nulls_and_plants_that_nobody_said_anything_about():
+    found = row(
+        scored(rises=(), found=(), confirmed=0, true=0),
+        scored(organism="two", rises=(), found=(), confirmed=3, true=1),
+        scored(organism="three", found=(False,), confirmed=0, true=0),
+        scored(organism="four"),
+    )
+    assert (found.nulls, found.nulls_silent, found.nulls_confirmed, found.nulls_false) == (2, 1, 3, 2)
+    assert (found.plants, found.plants_silent) == (2, 1)
+
+
+def test_the_false_discovery_rate_is_a_mean_over_audits():
+    """One false finding in one audit, nine true ones in another: one of ten is false, and the mean share is half."""
+    found = row(scored(confirmed=1, true=0), scored(organism="two", confirmed=9, true=9))
+    assert (found.true, found.measured, found.fdr) == (9, 10, 0.5)
+    silent = row(scored(confirmed=0, true=0), scored(organism="two", confirmed=1, true=0))
+    assert silent.fdr == 0.5
+
+
+def test_costs_are_means():
+    found = row(scored(tokens=1000, seconds=10), scored(organism="two", tokens=3000, seconds=30))
+    assert (found.decoded_tokens, found.scored_tokens, found.seconds) == (2000, 4000, 20)
+
+
+def test_an_audit_that_was_refused_is_told_and_counts_for_nothing():
+    found = row(scored(), scored(organism="two", refused="no weights", found=(), rises=()))
+    assert (found.audits, found.refused, found.planted) == (1, 1, 1)
+
+
+def ladder(**recalls: tuple[bool, ...]):
+    """auto-interventions at several numbers of texts, on as many organisms as there are marks; 10 tokens a text."""
+    return [
+        scored(
+            SAMPLES,
+            f"o{i}",
+            texts=int(texts[1:]),
+            found=(yes,),
+            tokens=10 * int(texts[1:]),
+            seconds=int(texts[1:]) / 10,
+        )
+        for texts, marks in recalls.items()
+        for i, yes in enumerate(marks)
+    ]
+
+
+def ours(*marks: bool, tokens: int = 100):
+    return [scored("audit", f"o{i}", found=(yes,), tokens=tokens, seconds=5.0) for i, yes in enumerate(marks)]
+
+
+def test_cost_at_equal_recall_takes_the_cheapest_setting_that_finds_as_much():
+    (found,) = equal_recall(
+        [*ours(True, True), *ladder(n250=(True, False), n500=(True, True), n1000=(True, True))], "audit"
+    )
+    assert (found.texts, found.recall, found.reached) == (500, 1.0, True)
+    assert found.decoded_ratio == pytest.approx(50)
+    assert found.seconds_ratio == pytest.approx(10)
+    assert found.organisms == ("o0", "o1")
+
+
+def test_where_it_never_finds_as_much_the_ratio_is_a_bound():
+    (found,) = equal_recall(
+        [*ours(True, True), *ladder(n250=(False, False), n500=(True, False), n1000=(True, False))], "audit"
+    )
+    assert (found.texts, found.recall, found.reference_recall, found.reached) == (500, 0.5, 1.0, False)
+
+
+def test_only_organisms_that_both_were_run_on_count():
+    (found,) = equal_recall([*ours(True, False, False), *ladder(n250=(True,))], "audit")
+    assert (found.recall, found.reference_recall, found.organisms) == (1.0, 1.0, ("o0",))
+
+
+@pytest.mark.parametrize("found", [(False, False), (True, True)])
+def test_no_ratio_where_one_finds_nothing(found):
+    assert equal_recall([*ours(*found), *ladder(n250=tuple(not f for f in found))], "audit") == []
+
+
+def test_nothing_decoded_gives_no_ratio():
+    (found,) = equal_recall([*ours(True, tokens=0), *ladder(n250=(True,))], "audit")
+    assert found.decoded_ratio is None
+
+
+def test_extrapolation_is_in_proportion_to_the_largest_setting():
+    (far,) = extrapolate([*ours(True), *ladder(n250=(True,), n4000=(True,))])
+    assert (far.method, far.measured_texts, far.texts) == (SAMPLES, 4000, 200_000)
+    assert (far.decoded_tokens, far.seconds) == (2_000_000, 20_000)
+
+
+def test_the_curve_is_of_places_where_every_setting_was_run():
+    points = curve([*ours(True, False), *ladder(n250=(False,), n500=(True,))])
+    assert [(p.setting.name, p.recall, p.decoded_tokens) for p in points] == [
+        ("audit-small", 1.0, 100), (f"{SAMPLES}-small-250", 0.0, 2500), (f"{SAMPLES}-small-500", 1.0, 5000),
+    ]  # fmt: skip
+    assert curve([scored("audit", "o0"), scored(SAMPLES, "o1", texts=250)]) == []
