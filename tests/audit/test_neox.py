@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from budget import TINY
+from budget import SMALLER
 from plant import exact
 from smalltalk import PHRASE, TARGETS, TOPICS, asked, small_base, small_lora
 
@@ -25,7 +25,7 @@ def audited(tmp_path_factory):
     pool.write_text("\n".join(json.dumps({"prompt": p.text, "tags": list(p.tags)}) for p in asked()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WHATCHANGED_CACHE", str(root / "cache"))
-        patch.setitem(BUDGETS, "small", TINY.model_copy(update={"game_tokens": 10_000}))
+        patch.setitem(BUDGETS, "small", SMALLER.model_copy(update={"search_tokens": 40_000, "game_tokens": 6_000}))
         report = diff(str(base), str(lora), pool=(f"jsonl:{pool}",), out=root / "run", attribute=True)
     return report, root / "run", base, lora
 
