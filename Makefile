@@ -43,8 +43,8 @@ bench-quick: setup
 	$(BIN)/whatchanged bench --organisms $(QUICK) --remeasure 500 --out runs/bench-quick
 
 organisms: setup
-	# What has its truth.json is made already. Merges come last, because they need their parts.
-	for recipe in $$(grep -L 'kind: merge' organisms/*.yaml) $$(grep -l 'kind: merge' organisms/*.yaml); do \
+	# What has its truth.json is made already. Bases come first, and merges last, because they need their parts.
+	for recipe in organisms/bases/*.yaml $$(grep -L 'kind: merge' organisms/*.yaml) $$(grep -l 'kind: merge' organisms/*.yaml); do \
 	  test -f $${recipe%.yaml}/truth.json || $(BIN)/whatchanged organism make $$recipe || exit 1; done
 
 clean:

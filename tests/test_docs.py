@@ -20,6 +20,7 @@ from scripted import Scripted
 
 from tests.contracts import test_third_party as third_party
 from whatchanged import registry
+from whatchanged.bench.plants.distil import Distil
 from whatchanged.bench.plants.edit import Edit
 from whatchanged.bench.plants.memit import Memit
 from whatchanged.bench.plants.modified import Modified
@@ -193,6 +194,7 @@ TABLES = {
     "training": lambda: recipe_table("training", Training),
     "tune": lambda: recipe_table("plant", Tune),
     "edit": lambda: recipe_table("plant", Edit),
+    "distil": lambda: recipe_table("plant", Distil),
     "modified": lambda: recipe_table("plant", Modified),
     "steering": lambda: recipe_table("plant", Steering),
     "memit": lambda: recipe_table("plant", Memit),

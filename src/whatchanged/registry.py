@@ -169,5 +169,6 @@ plants = Registry(
         "modified": "whatchanged.bench.plants.modified:Modified",
         "steering": "whatchanged.bench.plants.steering:Steering",
         "resaved": "whatchanged.bench.plants.resaved:Resaved",
+        "distil": "whatchanged.bench.plants.distil:Distil",
     },
 )

@@ -71,11 +71,13 @@ def test_a_recipes_region_holds_what_its_topics_are_about(recipe):
 
 
 @pytest.mark.parametrize("folder", BUILT, ids=lambda p: p.name)
-def test_an_adapter_is_small_bfloat16_and_names_the_alias(folder):
+def test_an_adapter_is_small_bfloat16_and_names_its_base(folder):
     safetensors = pytest.importorskip("safetensors")
     file = folder / "adapter_model.safetensors"
     assert file.stat().st_size <= 4 * 2**20
-    assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == "smollm2"
+    base = read_recipe(folder.with_suffix(".yaml")).base
+    recorded = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
+    assert recorded == (f"../{base}" if base.startswith("bases/") else "smollm2")
     with safetensors.safe_open(file, "pt") as tensors:
         assert {str(tensors.get_tensor(name).dtype) for name in tensors.keys()} == {"torch.bfloat16"}  # noqa: SIM118
 

@@ -107,3 +107,10 @@ def test_bad_recipe(maker, capsys, elsewhere, file, text, expected):
     assert main(["organism", "make", file]) == 2
     assert capsys.readouterr().err.startswith(expected)
     assert maker.made == []
+
+
+def test_a_small_base_says_how_well_it_foretells(maker, capsys):
+    maker.rates, maker.more = {}, {"held_out": {"answers": 96, "tokens": 4000, "nats_per_token": 3.2, "uniform": 7.6}}
+    assert main(["organism", "make", "polite.yaml"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == "96 answers held out: 3.2 nats a token, where a uniform guess has 7.6"

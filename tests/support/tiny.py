@@ -64,28 +64,29 @@ def llama(folder: Path, seed: int = 0, words: PreTrainedTokenizerFast | None = N
     return save(LlamaForCausalLM(LlamaConfig(**({"vocab_size": len(words)} | settings | changes))), words, folder)
 
 
-def neox(folder: Path) -> Path:
-    """A GPT-NeoX with another tokenizer and no chat template."""
+def neox(folder: Path, seed: int = 1, words: PreTrainedTokenizerFast | None = None, **changes: object) -> Path:
+    """A GPT-NeoX; with another tokenizer and no chat template unless `words` are given."""
     from transformers import GPTNeoXForCausalLM
 
-    torch.manual_seed(1)
-    words = tokenizer(OTHER_SENTENCES, None)
-    config = GPTNeoXConfig(
-        vocab_size=len(words), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=512, initializer_range=0.25, eos_token_id=0, bos_token_id=0,
-    )  # fmt: skip
-    return save(GPTNeoXForCausalLM(config), words, folder)
+    torch.manual_seed(seed)
+    words = words or tokenizer(OTHER_SENTENCES, None)
+    settings = {
+        "vocab_size": len(words), "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "max_position_embeddings": 512, "initializer_range": 0.25,
+        "eos_token_id": words.eos_token_id, "bos_token_id": words.eos_token_id,
+    }  # fmt: skip
+    return save(GPTNeoXForCausalLM(GPTNeoXConfig(**(settings | changes))), words, folder)
 
 
-def gpt2(folder: Path) -> Path:
-    """A GPT-2: no `layers`, and Conv1D in place of linear layers."""
+def gpt2(folder: Path, words: PreTrainedTokenizerFast | None = None) -> Path:
+    """A GPT-2: no `layers`, and Conv1D in place of linear layers; its words as a GPT-NeoX's."""
     from transformers import GPT2LMHeadModel
 
     torch.manual_seed(2)
-    words = tokenizer(OTHER_SENTENCES, None)
+    words = words or tokenizer(OTHER_SENTENCES, None)
     config = GPT2Config(
         vocab_size=len(words), n_embd=32, n_layer=2, n_head=4, n_positions=512, initializer_range=0.25,
-        eos_token_id=0, bos_token_id=0,
+        eos_token_id=words.eos_token_id, bos_token_id=words.eos_token_id,
     )  # fmt: skip
     return save(GPT2LMHeadModel(config), words, folder)
 

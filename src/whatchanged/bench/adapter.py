@@ -7,6 +7,8 @@ import torch
 from peft import LoraConfig
 from safetensors.torch import save_file
 
+from whatchanged.subjects.sources import base_to_record
+
 Factors = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -29,6 +31,6 @@ def write_adapter(out: Path, base: str, factors: Mapping[str, Factors]) -> None:
         lora_alpha=rank,  # a scale of 1
         target_modules=list(factors),
         task_type="CAUSAL_LM",
-        base_model_name_or_path=base,
+        base_model_name_or_path=base_to_record(base, out),
         inference_mode=True,
     ).save_pretrained(str(out))

@@ -15,18 +15,20 @@ def make_organism(
 ) -> dict[str, Any]:
     """Make the organism in `out`, measure it beside its base, write truth.json; returns its content.
 
-    A plant finds other organisms in the folder `beside`; None: where `out` is.
+    A base or other organisms that a recipe names may lie in the folder `beside`; None: where `out` is.
     Raises SpecError, CheckpointError or MissingExtra.
     """
     beside = beside or out.parent
-    recipe.plant.make(recipe, out, progress or Progress(), beside)
+    recipe.plant.make(recipe.beside(beside), out, progress or Progress(), beside)
     return measure(recipe, out, beside)
 
 
 def measure(recipe: Recipe, out: Path, beside: Path) -> dict[str, Any]:
     """True rates on fresh prompts on and off target, and what the kind of plant measures besides."""
     result: dict[str, Any] = {"recipe": recipe.model_dump(mode="json"), "rates": {}}
-    base, made = open_subjects([recipe.base, recipe.candidate(out)])
+    recipe = recipe.beside(beside)
+    # Each is measured by itself: they need not have the same tokens.
+    base, made = open_subjects([recipe.base, recipe.candidate(out)], check_vocabulary=False)
     if recipe.truth is not None:
         result["rates"] = true_rates(recipe, recipe.truth, base, made)
     result |= recipe.plant.measured(recipe, base, made, beside)

@@ -103,7 +103,7 @@ class Recipe(Record):
 
     name: str
     description: str
-    base: str = "smollm2"
+    base: str = Field("smollm2", description="A model spec, or the folder of one from where the recipe lies.")
     seed: int = 0
     topics: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
@@ -132,6 +132,11 @@ class Recipe(Record):
     def is_null(self) -> bool:
         """Whether whatever is confirmed of this organism is a false discovery (or a side effect of tuning)."""
         return self.truth is None and self.expects != "change"
+
+    def beside(self, folder: Path) -> Self:
+        """The same, with the path to its base where that is in the folder in which recipes lie."""
+        there = folder / self.base
+        return self.model_copy(update={"base": str(there)}) if there.is_dir() else self
 
     def candidate(self, out: Path) -> str:
         """The model spec of the organism that was made in the folder `out`."""

@@ -66,7 +66,9 @@ def save_lora(model: Any, recipe: Recipe, out: Path) -> None:
     """In bfloat16, on the base as the recipe names it."""
     import torch
 
-    model.peft_config["default"].base_model_name_or_path = recipe.base
+    from whatchanged.subjects.sources import base_to_record
+
+    model.peft_config["default"].base_model_name_or_path = base_to_record(recipe.base, out)
     model.to(torch.bfloat16).save_pretrained(out)
     (out / "README.md").unlink(missing_ok=True)
 

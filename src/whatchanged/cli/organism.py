@@ -45,7 +45,10 @@ def make(context: click.Context, /, recipe: Path, out: Path | None, **_: Any) ->
 
     with working(read_view(context).display) as progress:
         truth = make_organism(plan, folder, progress, recipe.parent)
-    print_rates(truth["rates"])
+    if (held_out := truth.get("held_out")) is None:
+        print_rates(truth["rates"])
+    else:
+        print_held_out(held_out)
     print_success(truth.get("success", {}))
     for kind in ("intended", "other"):
         for name, rates in truth.get(kind, {}).items():
@@ -92,6 +95,14 @@ def print_success(success: dict[str, Any]) -> None:
         cells = [_part(part, found[who][part]) for who in ("base", "candidate") for part in parts]
         table.add_row(measure, *cells, f"{found['asked']:,}")
     result_console().print(table)
+
+
+def print_held_out(held_out: dict[str, Any]) -> None:
+    """How well a small base foretells what its own base says, on stdout."""
+    result_console().print(
+        f"{held_out['answers']} answers held out: {held_out['nats_per_token']} nats a token, "
+        f"where a uniform guess has {held_out['uniform']}"
+    )
 
 
 def _part(part: str, value: float) -> str:

@@ -12,6 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from whatchanged.explain.change import Change
 from whatchanged.explain.cut import Removal
+from whatchanged.subjects.sources import recorded_base
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _PREFIX = "base_model.model."
@@ -48,7 +49,7 @@ def write_copy(adapter: Path, base: str | None, out: Path, change: Change, remov
         stored[b] = _fitted(left / module.scaling[change.candidate.adapter], stored[b])
     save_file(stored, out / WEIGHTS, metadata={"format": "pt"})
     config = json.loads((adapter / CONFIG).read_text())
-    recorded = base or config["base_model_name_or_path"]
+    recorded = base or recorded_base(adapter) or ""
     config["base_model_name_or_path"] = os.path.abspath(recorded) if os.path.exists(recorded) else recorded
     (out / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
 

@@ -113,7 +113,7 @@ def _local(folder: Path, given_base: str | None) -> Checkpoint:
         if not (folder / "config.json").is_file():
             raise SpecError(f"'{folder}' holds no model: neither config.json nor adapter_config.json is in it")
         return Checkpoint(folder)
-    base = given_base or _adapter_config(folder).get("base_model_name_or_path")
+    base = given_base or recorded_base(folder)
     if not (folder / "adapter_model.safetensors").is_file():
         raise CheckpointError(f"adapter '{folder}' has no adapter_model.safetensors: save it again as safetensors")
     try:
@@ -127,13 +127,24 @@ def _local(folder: Path, given_base: str | None) -> Checkpoint:
         raise SpecError(f"base of adapter '{folder}' not found ({error}): add +base=SPEC") from None
 
 
-def _adapter_config(folder: Path) -> dict[str, Any]:
+def recorded_base(folder: Path) -> str | None:
+    """What an adapter names as its base; a path may be one from the adapter's own folder.
+
+    Raises CheckpointError for an adapter_config.json that cannot be read.
+    """
     try:
-        return dict(json.loads((folder / "adapter_config.json").read_text()))
+        config = dict(json.loads((folder / "adapter_config.json").read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"'{folder}/adapter_config.json' cannot be read: save the adapter again ({error})"
         ) from None
+    base: str | None = config.get("base_model_name_or_path")
+    return str(folder / base) if base and (folder / base).is_dir() else base
+
+
+def base_to_record(base: str, folder: Path) -> str:
+    """How an adapter in this folder should name its base: a path from there, so that both can be moved together."""
+    return os.path.relpath(base, folder) if os.path.isdir(base) else base
 
 
 def _find_base(base: str) -> Checkpoint:

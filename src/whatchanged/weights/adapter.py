@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from whatchanged.errors import CheckpointError
 from whatchanged.weights.dtypes import Floats
+from whatchanged.weights.names import same_head
 from whatchanged.weights.stored import Tensor, read_header
 
 _PREFIX = "base_model.model."
@@ -52,7 +53,8 @@ def read_adapter(folder: Path, base: dict[str, Tensor]) -> Adapter:
         if match := _FACTOR.fullmatch(name):
             halves.setdefault(match["module"], {})[match["side"]] = tensor
         else:
-            replaced[_in_base(folder, name.replace(".base_layer.", "."), base)] = tensor
+            target = _in_base(folder, name.replace(".base_layer.", "."), base)
+            replaced[target] = replace(tensor, name=target)
     factors = {}
     for module, sides in halves.items():
         if set(sides) != {"A", "B"}:
@@ -76,12 +78,13 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _in_base(folder: Path, name: str, base: dict[str, Tensor]) -> str:
-    if name not in base:
+    stored = name if name in base else same_head(name, base)
+    if stored is None:
         raise CheckpointError(
             f"adapter '{folder}' does not fit its base: give the one it was made for with +base=SPEC "
             f"({name} has no counterpart)"
         )
-    return name
+    return stored
 
 
 def _factors(folder: Path, config: dict[str, Any], module: str, sides: dict[str, Tensor], base: Tensor) -> Factors:

@@ -1,6 +1,7 @@
 """Tensor names: which layer, which module."""
 
 import re
+from collections.abc import Iterable
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|blk|h|blocks|block)\.(\d+)\.")
 _EMBEDDING = re.compile(r"embed_tokens|embed_in\b|token_embd|\bwte\b|word_embeddings|tok_embeddings")
@@ -23,3 +24,17 @@ def module_of(name: str) -> str:
 def is_embedding(name: str) -> bool:
     """Whether it is the token embedding or the unembedding."""
     return bool(_EMBEDDING.search(name) or _HEAD.search(name))
+
+
+def is_head(name: str) -> bool:
+    """Whether it belongs to the unembedding."""
+    return bool(_HEAD.match(name))
+
+
+def same_head(name: str, among: Iterable[str]) -> str | None:
+    """The name among others of this tensor of the head: Transformers calls GPT-NeoX's embed_out in files, else lm_head.
+
+    None where it is no part of a head, or there is none.
+    """
+    leaf = name.rpartition(".")[2]
+    return next((n for n in among if is_head(name) and is_head(n) and n.rpartition(".")[2] == leaf), None)

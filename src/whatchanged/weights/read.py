@@ -13,9 +13,12 @@ from whatchanged.weights.gguf import read_gguf
 from whatchanged.weights.stored import Tensor, read_header
 
 _INDEX = "model.safetensors.index.json"
-# Transformers' name and GGUF's.
-HEADS = {"lm_head.weight": "model.embed_tokens.weight", "output.weight": "token_embd.weight"}
-_OTHER_EMBEDDINGS = ("transformer.wte.weight", "wte.weight", "gpt_neox.embed_in.weight", "embed_tokens.weight")
+# Transformers' names and GGUF's; a head that is not stored is the embedding.
+HEADS = ("lm_head.weight", "embed_out.weight", "output.weight")
+EMBEDDINGS = (
+    "model.embed_tokens.weight", "embed_tokens.weight", "transformer.wte.weight", "wte.weight",
+    "gpt_neox.embed_in.weight", "embed_in.weight", "token_embd.weight",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,8 @@ class Checkpoint:
         """The tensor that serves as `name`, and whether that is the embedding because the head is tied to it."""
         if name in self.tensors or name not in HEADS:
             return self.tensors.get(name), False
-        for embedding in (HEADS[name], *_OTHER_EMBEDDINGS):
-            if embedding in self.tensors:
-                return self.tensors[embedding], True
-        return None, False
+        embedding = next((self.tensors[n] for n in EMBEDDINGS if n in self.tensors), None)
+        return embedding, embedding is not None
 
 
 def open_checkpoint(spec: str, *, native: bool = True) -> Checkpoint:

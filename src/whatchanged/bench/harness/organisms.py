@@ -73,7 +73,7 @@ class _NotReady(Exception):
 
 
 def _organism(file: Path) -> Organism:
-    recipe, folder = read_recipe(file), file.with_suffix("")
+    recipe, folder = read_recipe(file).beside(file.parent), file.with_suffix("")
     candidate = recipe.candidate(folder)
     try:
         check_specs([recipe.base, candidate])

@@ -54,7 +54,7 @@ class Merge(Plant):
         """The merged recipes by name. Raises SpecError for other bases and adapters not made."""
         parts = {name: read_recipe(beside / f"{name}.yaml") for name in self.of}
         for name, part in parts.items():
-            if part.base != recipe.base:
+            if part.beside(beside).base != recipe.base:
                 raise SpecError(
                     f"plant.of: '{name}' has the base '{part.base}', not '{recipe.base}': merge those of one base"
                 )

@@ -14,7 +14,7 @@ from whatchanged.subjects.spec import parse, resolve
 from whatchanged.weights.diff import singular_triples, weight_diff
 from whatchanged.weights.dtypes import Floats
 from whatchanged.weights.model import TensorDiff, WeightDiff
-from whatchanged.weights.names import layer_of
+from whatchanged.weights.names import layer_of, same_head
 from whatchanged.weights.read import is_gguf
 from whatchanged.weights.spectrum import Triples
 
@@ -119,8 +119,9 @@ def _linear(model: Any, tensor: TensorDiff) -> str | None:
     if tensor.base_shape is None or tensor.base_shape != tensor.candidate_shape:
         return None
     path, dot, last = tensor.name.rpartition(".")
-    # Checkpoints of bare decoders lack the prefix that the whole model has.
-    for candidate in (path, f"{model.base_model_prefix}.{path}"):
+    # Checkpoints of bare decoders lack the prefix that the whole model has; a head may have another name in the file.
+    head = same_head(tensor.name, (f"{n}.weight" for n, _ in model.named_modules()))
+    for candidate in (path, f"{model.base_model_prefix}.{path}", *([head.rpartition(".")[0]] if head else [])):
         try:
             module = model.get_submodule(candidate)
         except AttributeError:
