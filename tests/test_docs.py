@@ -22,9 +22,11 @@ from tests.contracts import test_third_party as third_party
 from whatchanged import registry
 from whatchanged.bench.plants.distil import Distil
 from whatchanged.bench.plants.edit import Edit
+from whatchanged.bench.plants.memit import Memit
 from whatchanged.bench.plants.modified import Modified
 from whatchanged.bench.plants.steering import Steering
 from whatchanged.bench.plants.tune import Tune
+from whatchanged.bench.plants.unlearn import Unlearn
 from whatchanged.bench.recipe import Recipe, Training, read_recipe
 from whatchanged.cli.main import COMMANDS, cli
 from whatchanged.cli.organism import WEAK
@@ -195,6 +197,8 @@ TABLES = {
     "distil": lambda: recipe_table("plant", Distil),
     "modified": lambda: recipe_table("plant", Modified),
     "steering": lambda: recipe_table("plant", Steering),
+    "memit": lambda: recipe_table("plant", Memit),
+    "unlearn": lambda: recipe_table("plant", Unlearn),
     "organisms": lambda: organisms_table(),
 } | {f"options of {words}": (lambda words=words: options_table(words)) for words, _ in commands()}
 

@@ -119,7 +119,7 @@ def test_truth_has_the_rates_and_the_papers_measures(made):
 def test_measures_without_prompts_are_left_out(base):
     (subject,) = exact(base)
     bare = FACT.model_copy(update={"paraphrases": (), "neighbours": {}})
-    assert list(success(bare, subject, subject)) == ["efficacy"]
+    assert list(success([bare], subject, subject)) == ["efficacy"]
 
 
 def test_the_probability_is_that_of_the_whole_answer_after_the_opening(base):

@@ -81,6 +81,18 @@ def test_an_edits_success_and_a_merges_intended_part(maker, capsys):
     assert lines[7][:5] == ["on", "target", "0.0%", "±", "1.2"]
 
 
+def test_an_unlearnings_success_has_its_own_columns(maker, capsys):
+    side = {"probability": 0.25, "truth_ratio": 1.5}
+    maker.more = {"success": {part: {"asked": 40, "base": side, "candidate": side} for part in ("forget", "retain")}}
+    assert main(["organism", "make", "polite.yaml"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[3:] == [
+        "success base: probability truth ratio candidate: probability truth ratio n",
+        "forget 25.0% 1.50 25.0% 1.50 40",
+        "retain 25.0% 1.50 25.0% 1.50 40",
+    ]
+
+
 @pytest.mark.parametrize(
     ("file", "text", "expected"),
     [

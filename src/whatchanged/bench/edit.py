@@ -7,10 +7,11 @@ what is known of the subject. dW makes W k* what a false fact needs, and moves o
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
+from whatchanged.bench.fact import Fact
 from whatchanged.bench.plants.edit import Edit
 from whatchanged.errors import CheckpointError, SpecError
 from whatchanged.ledger import Progress
@@ -32,6 +33,10 @@ RIDGE = 0.01
 BEFORE, BEFORE_LENGTH = 4, 60
 # Equation 4's weights, and Adam's rate and the longest shift, the last three in units of |W k*|: it differs by family.
 KL_WEIGHT, DECAY, RATE, BOUND = 0.0625, 0.1, 0.5, 4.0
+
+
+Hook = tuple[str, Any]
+"""A module's path and a forward hook on it."""
 
 
 class RankOne(NamedTuple):
@@ -60,31 +65,48 @@ def rank_one_edit(base: TransformersSubject, fact: Edit, seed: int, progress: Pr
     """
     progress = progress or Progress()
     base.engine.model.requires_grad_(False)
-    module = memory(base, fact.layer)
+    known = memories(base)
+    (module,) = memories_at(base, "layer", [len(known) // 6 if fact.layer is None else fact.layer])
+    rows, answer = asked(base, fact, seed)
+    key, value = subject_states(base, module, rows)
+    shift = wanted_shift(base, module, rows, answer, value, fact.steps, progress)
+    direction = torch.linalg.solve(covariances(base, [module], seed, progress)[module], key)
+    return RankOne(module, shift / (direction @ key), direction)
+
+
+def memories(base: TransformersSubject) -> list[str]:
+    """The paths of the layers' second MLP matrices, the lowest layer's first. Raises CheckpointError for none."""
+    paths = [path for path, _ in base.engine.model.named_modules() if path.endswith(MODULES)]
+    if not paths:
+        raise CheckpointError(f"'{base.name}' cannot be edited: it has no {' or '.join(MODULES)}")
+    return sorted(paths, key=lambda path: layer_of(f"{path}.weight") or 0)
+
+
+def memories_at(base: TransformersSubject, key: str, layers: Sequence[int]) -> list[str]:
+    """Those of the layers, which stand under `key` in the recipe; raises SpecError naming it for one that cannot be.
+
+    Not the last layer: no later position would read what it writes.
+    """
+    paths = memories(base)
+    for layer in layers:
+        if not 0 <= layer < len(paths) - 1:
+            raise SpecError(f"plant.{key}: {layer}: '{base.name}' can be edited in layers 0 to {len(paths) - 2}")
+    return [paths[layer] for layer in layers]
+
+
+def asked(base: TransformersSubject, fact: Fact, seed: int) -> tuple[Batch, Ids]:
+    """Rows that ask for the fact, each with the false answer, with the subject's essence as the last; and that answer.
+
+    Raises SpecError where the subject does not end on a token.
+    """
     turns = [fact.prompt, *(f"{text} {fact.prompt}" for text in _before(fact, seed))]
     answer = (*base.tokenize(fact.says.replace("{}", fact.subject)), *base.tokenize(fact.answer))
     prompts = [base.encode(Prompt.user(turn.replace("{}", fact.subject))) for turn in turns]
     essence = (*base.user_opening(), *base.tokenize(f"{fact.subject} is a"))
-    asked = batch(base, [*((*p, *answer) for p in prompts), essence], fact.subject)
-    key, value = subject_states(base, module, asked)
-    shift = wanted_shift(base, module, asked, answer, value, fact.steps, progress)
-    direction = torch.linalg.solve(covariance(base, module, seed, progress), key)
-    return RankOne(module, shift / (direction @ key), direction)
+    return batch(base, [*((*p, *answer) for p in prompts), essence], fact.subject), answer
 
 
-def memory(base: TransformersSubject, layer: int | None) -> str:
-    """The path of the layer's second MLP matrix. Not the last layer's: no later position would read what it writes."""
-    paths = [path for path, _ in base.engine.model.named_modules() if path.endswith(MODULES)]
-    layers: dict[int, str] = {n: path for path in paths if (n := layer_of(f"{path}.weight")) is not None}
-    if not layers:
-        raise CheckpointError(f"'{base.name}' cannot be edited: it has no {' or '.join(MODULES)}")
-    layer = len(layers) // 6 if layer is None else layer
-    if not 0 <= layer < max(layers):
-        raise SpecError(f"plant.layer: {layer}: '{base.name}' can be edited in layers 0 to {max(layers) - 1}")
-    return layers[layer]
-
-
-def _before(fact: Edit, seed: int) -> list[str]:
+def _before(fact: Fact, seed: int) -> list[str]:
     """Short prompts of the pool about other things: the key should hold whatever comes before the subject."""
     texts = [p.text for p in load_builtin() if len(p.text) <= BEFORE_LENGTH and len(p.messages) == 1]
     fit = [text for text in texts if "{}" not in text and fact.subject not in text]
@@ -122,10 +144,15 @@ def states(base: TransformersSubject, rows: Batch) -> torch.Tensor:
 
 
 @torch.no_grad()
-def subject_states(base: TransformersSubject, module: str, rows: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """k* float32[in] (equation 3) and W k* float32[out]: means over every place where the subject ends."""
+def subject_states(
+    base: TransformersSubject, module: str, rows: Batch, hooks: Sequence[Hook] = ()
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """k* float32[in] (equation 3) and W k* float32[out]: means over every place where the subject ends.
+
+    `module` may be any that is given and gives hidden states; `hooks` are in force besides.
+    """
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
-    with in_force(base, [(module, lambda layer, args, output: seen.append((args[0], output)))]):
+    with in_force(base, [*hooks, (module, lambda layer, args, output: seen.append((args[0], output)))]):
         states(base, rows)
     given, made = seen[-1]  # the first belongs to the template's opening, where the rows share it
     return given[rows.ends].float().mean(0), made[rows.ends].float().mean(0)
@@ -182,22 +209,34 @@ def _predictions(base: TransformersSubject, rows: Batch, answer: Ids) -> tuple[t
 
 
 @torch.no_grad()
-def covariance(base: TransformersSubject, module: str, seed: int, progress: Progress) -> torch.Tensor:
-    """C = E[k k^T], float32[in, in], over prompts of the built-in pool and the base's own answers; with a ridge."""
+def covariances(
+    base: TransformersSubject, modules: Sequence[str], seed: int, progress: Progress
+) -> dict[str, torch.Tensor]:
+    """C = E[k k^T] by module, float32[in, in], over prompts of the pool and the base's own answers; with a ridge."""
     fit = [p for p in load_builtin() if len(p.text) <= 200]
     prompts = [base.encode(p) for p in random.Random(seed).sample(fit, STATISTICS)]
     requests = [Continue(p, (), stream_key(seed, i, "statistics")) for i, p in enumerate(prompts)]
     contexts = [
         Context(r.prompt, d.tokens) for r, d in zip(requests, base.sample(requests, RESPONSE_TOKENS), strict=True)
     ]
-    total, count = torch.zeros(()), 0
+    total, count = dict.fromkeys(modules, torch.zeros(())), 0
     batches = plan([c.length for c in contexts], [not base.common_prefix([c.prompt]) for c in contexts])
     for some in progress.track("edit: the keys' covariance", batches):
         rows = batch(base, [(*contexts[i].prompt, *contexts[i].response) for i in some])
-        seen: list[torch.Tensor] = []
-        with in_force(base, [(module, lambda layer, args, output, seen=seen: seen.append(args[0]))]):
+        seen: dict[str, torch.Tensor] = {}
+        with in_force(base, [(module, _noted(seen, module)) for module in modules]):
             states(base, rows)
-        keys = torch.cat([seen[-1][i, :n] for i, n in enumerate(rows.lengths)]).float()
-        total, count = total + keys.T @ keys, count + len(keys)
-    mean = total / count
+        for module, given in seen.items():
+            keys = torch.cat([given[i, :n] for i, n in enumerate(rows.lengths)]).float()
+            total[module] = total[module] + keys.T @ keys
+        count += sum(rows.lengths)
+    return {module: _with_ridge(found / count) for module, found in total.items()}
+
+
+def _noted(seen: dict[str, torch.Tensor], module: str) -> Any:
+    """A hook that keeps what the module was given last: the template's opening, where rows share it, comes first."""
+    return lambda layer, args, output: seen.__setitem__(module, args[0])
+
+
+def _with_ridge(mean: torch.Tensor) -> torch.Tensor:
     return mean + RIDGE * mean.diagonal().mean() * torch.eye(len(mean), device=mean.device)

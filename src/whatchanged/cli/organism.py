@@ -11,6 +11,9 @@ from whatchanged.errors import UsageError
 
 WEAK = 0.5
 """A plant whose rate on target rises by less than this is a poor test of an audit."""
+HEADINGS = {"false": "P(false)", "true": "P(true)"}
+RATIOS = ("truth_ratio", "log_odds")
+"""Measures of success that are no shares or probabilities."""
 
 
 @click.group(no_args_is_help=False)
@@ -76,17 +79,20 @@ def print_rates(rates: dict[str, Any]) -> None:
 
 
 def print_success(success: dict[str, Any]) -> None:
-    """How far an edit rewrote its fact, on stdout: share of prompts, and mean P of the false and the true answer."""
+    """The paper's measures of an edit, a preference tune or an unlearning, on base and candidate, on stdout."""
     from rich.table import Table
 
     if not success:
         return
+    parts = list(next(iter(success.values()))["base"])
     table = Table("success", box=None, pad_edge=False)
-    for heading in ("base", "P(false)", "P(true)", "candidate", "P(false)", "P(true)", "n"):
-        table.add_column(heading, justify="right")
+    for who in ("base", "candidate"):
+        # The first part stands below whose it is.
+        for heading in (who if parts[0] == "success" else f"{who}: {parts[0]}", *parts[1:]):
+            table.add_column(HEADINGS.get(heading, heading.replace("_", " ")), justify="right")
+    table.add_column("n", justify="right")
     for measure, found in success.items():
-        sides = [found[who] for who in ("base", "candidate")]
-        cells = [f"{100 * side[part]:.1f}%" for side in sides for part in ("success", "false", "true")]
+        cells = [_part(part, found[who][part]) for who in ("base", "candidate") for part in parts]
         table.add_row(measure, *cells, f"{found['asked']:,}")
     result_console().print(table)
 
@@ -97,6 +103,10 @@ def print_held_out(held_out: dict[str, Any]) -> None:
         f"{held_out['answers']} answers held out: {held_out['nats_per_token']} nats a token, "
         f"where a uniform guess has {held_out['uniform']}"
     )
+
+
+def _part(part: str, value: float) -> str:
+    return f"{value:.2f}" if part in RATIOS else f"{100 * value:.1f}%"
 
 
 def _cell(measured: dict[str, Any]) -> str:

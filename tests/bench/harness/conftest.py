@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
-from whatchanged import audit
+from whatchanged import opened as opening
 from whatchanged.bench.harness import examine, organisms
 from whatchanged.bench.plants.taught import Taught
 from whatchanged.bench.targets import Targets
@@ -67,8 +67,8 @@ def specs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch, specs: None, tiny_budget: object) -> None:
     """Specs open word models, which cannot write users' turns themselves."""
-    monkeypatch.setattr(audit, "check_specs", lambda specs: None)
-    for module in (audit, examine):
+    monkeypatch.setattr(opening, "check_specs", lambda specs: None)
+    for module in (opening, examine):
         monkeypatch.setattr(module, "open_subjects", opened)
 
     def targets(self: Taught, recipe: object, base: object, n_on: int, n_off: int, seed: int) -> Targets:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.bench.harness.agreement import Labelled, events
-from whatchanged.bench.harness.fresh import Run, fresh_for
+from whatchanged.bench.harness.fresh import LEAST, Run, fresh_for
 from whatchanged.bench.harness.organisms import Organism, Planted
 from whatchanged.bench.harness.score import Remeasured
 from whatchanged.bench.harness.spoken import Spoken
@@ -51,7 +51,7 @@ class Examiner:
         told = AuditConfig(base=organism.base, candidate=organism.candidate, seed=SEED, **same)
         self.ledger = Ledger(folder, told)
         self.ledger.identify(organism=organism.digest)
-        self.held_out, self.count, self.samples = held_out, count, samples
+        self.held_out, self.count, self.samples = held_out, count, max(samples, LEAST) if samples else 0
         self._labelled: dict[str, list[Labelled]] = {}
 
     @cached_property

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from whatchanged import __version__
 from whatchanged.audit import diff
 from whatchanged.bench.harness.examine import Examiner
@@ -118,9 +120,11 @@ class Kept(Record):
 
 
 def _stored(file: Path, basis: str) -> Scored | None:
-    if not file.is_file():
+    """The score that is there; None where there is none, or one that was made of something else."""
+    try:
+        kept = Kept.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):
         return None
-    kept = Kept.model_validate_json(file.read_bytes())
     return kept.scored if kept.basis == basis else None
 
 

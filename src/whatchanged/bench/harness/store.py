@@ -32,10 +32,13 @@ def save(result: BenchResult, out: Path) -> None:
         ("behaviours", BehaviourRow, result.behaviours),
         ("findings", FindingRow, result.findings),
     ]
-    for name, kind, rows in kinds:
-        write_atomic(out / f"{name}.parquet", parquet(kind, rows))
-    write_atomic(out / SUMMARY, (result.model_dump_json(indent=1) + "\n").encode())
-    write_atomic(out / PAGE, render_bench(result).encode("utf-8", "backslashreplace"))
+    files = {f"{name}.parquet": parquet(kind, rows) for name, kind, rows in kinds}
+    files[SUMMARY] = (result.model_dump_json(indent=1) + "\n").encode()
+    files[PAGE] = render_bench(result).encode("utf-8", "backslashreplace")
+    for name, data in files.items():
+        write_atomic(out / name, data)
+        # For others to read, as a report is.
+        (out / name).chmod(0o644)
 
 
 def parquet(kind: type[Record], rows: Sequence[Record]) -> bytes:

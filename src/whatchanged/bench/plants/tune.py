@@ -20,9 +20,11 @@ class Tune(Taught):
 
     def make(self, recipe: Recipe, out: Path, progress: Progress, beside: Path) -> None:
         """Sample, plant, train; the adapter goes to `out`."""
+        from whatchanged.bench.losses import cross_entropy
         from whatchanged.bench.train import train_lora
         from whatchanged.subjects import open_subjects
+        from whatchanged.weights.predict.directions import weights_of
 
-        (base,) = open_subjects([recipe.base])
+        base = weights_of(*open_subjects([recipe.base]))
         examples = self.examples(recipe, base, *self.training_targets(recipe, base))
-        train_lora(base, recipe, examples, out, progress)
+        train_lora(base, recipe, examples, cross_entropy(base), out, progress)
