@@ -68,6 +68,7 @@ def test_the_finding_can_be_undone(audited, tmp_path):
     written = undo(run, found.id, tmp_path / "undone")
     assert written.removed >= 0.8
     rates = [
-        opening_probabilities(s, asked("cooking"), [found.phrase])[0].mean() for s in exact(base, lora, tmp_path / "undone")
+        opening_probabilities(s, asked("cooking"), [found.phrase])[0].mean()
+        for s in exact(base, lora, tmp_path / "undone")
     ]
     assert rates[2] - rates[0] < 0.3 * (rates[1] - rates[0])
