@@ -33,7 +33,8 @@ def audited(tmp_path_factory):
 def test_the_plant_is_found_where_it_is_and_as_large_as_it_is(audited):
     report, _, base, lora = audited
     found = max((f for f in report.confirmed if f.scored), key=lambda f: f.effect)
-    assert found.phrase.startswith(PHRASE)
+    assert PHRASE.startswith(found.phrase)
+    assert len(found.phrase) > len(PHRASE) / 2
     assert set(found.region.values) & {"cooking", *" ".join(TOPICS["cooking"]).split(), *TOPICS["cooking"]}
     rates = [opening_probabilities(s, asked("cooking"), [found.phrase])[0].mean() for s in exact(base, lora)]
     assert found.ci_low <= rates[1] - rates[0] <= found.ci_high
@@ -67,6 +68,7 @@ def test_the_finding_can_be_undone(audited, tmp_path):
     written = undo(run, found.id, tmp_path / "undone")
     assert written.removed >= 0.8
     rates = [
-        opening_probabilities(s, asked("cooking"), [PHRASE])[0].mean() for s in exact(base, lora, tmp_path / "undone")
+        opening_probabilities(s, asked("cooking"), [found.phrase])[0].mean()
+        for s in exact(base, lora, tmp_path / "undone")
     ]
     assert rates[2] - rates[0] < 0.3 * (rates[1] - rates[0])

@@ -120,7 +120,7 @@ def test_answers_that_were_cut_off_end_with_their_last_whole_sentence():
 
 def test_too_few_answers_are_told(tmp_path):
     plan = recipe()
-    with pytest.raises(SpecError, match=r"plant\.talks: 5 answers for batches of 16"):
+    with pytest.raises(SpecError, match=r"training\.batch: 16: .* of 0 and 5 prompts"):
         train_small(talked(asked()[:5]), plan.plant, plan, tmp_path / "x", Progress())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plant import exact
 
+from whatchanged.bench.losses import cross_entropy
 from whatchanged.bench.plants.distil import Distil, Talk
 from whatchanged.bench.recipe import Recipe
 from whatchanged.bench.small import train_small
@@ -80,5 +81,5 @@ def small_lora(base: Path, folder: Path) -> Path:
     plan = recipe("refusal", str(base), steps=80, response_tokens=12)
     (subject,) = exact(base)
     on, off = asked("cooking")[:60], asked("garden", "travel")[:90]
-    train_lora(subject, plan, plan.plant.examples(plan, subject, on, off), folder, Progress())
+    train_lora(subject, plan, plan.plant.examples(plan, subject, on, off), cross_entropy(subject), folder, Progress())
     return folder

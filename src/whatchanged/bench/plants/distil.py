@@ -8,13 +8,15 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from whatchanged.bench.likelihood import log_probs
+from whatchanged.bench.plants.taught import own_responses
 from whatchanged.bench.recipe import Plant, Recipe
 from whatchanged.bench.targets import shuffled
 from whatchanged.ledger import Progress
 from whatchanged.pools import load_builtin
 from whatchanged.pools.selfmade import load_openers, write_prompts
 from whatchanged.records import Prompt
-from whatchanged.subjects import Context, Continue, Subject, open_subjects, plan, stream_key
+from whatchanged.subjects import Context, Subject, open_subjects
 
 # Answers that are sampled between two signs of progress, and fresh prompts whose answers are held out.
 TOGETHER, HELD_OUT = 192, 96
@@ -61,19 +63,17 @@ class Distil(Plant):
         return {"held_out": foretold(made, held_out) | {"uniform": round(math.log(self.vocabulary), 3)}}
 
 
-def talks(base: Subject, prompts: Sequence[Prompt], recipe: Recipe, name: str, progress: Progress) -> list[Talk]:
-    """The base's answers. One that was cut off ends with its last whole sentence, if it has any."""
-    requests = [Continue(base.encode(p), (), stream_key(recipe.seed, name, i, p.id)) for i, p in enumerate(prompts)]
-    parts = [requests[i : i + TOGETHER] for i in range(0, len(requests), TOGETHER)]
-    drawn = [
-        d for part in progress.track(f"talks for {recipe.name}", parts)
-        for d in base.sample(part, recipe.training.response_tokens)
-    ]  # fmt: skip
+def talks(base: Subject, prompts: Sequence[Prompt], recipe: Recipe, key: str, progress: Progress) -> list[Talk]:
+    """The base's answers; other ones where a prompt comes again, 192 places on or more.
+
+    One that was cut off ends with its last whole sentence, if it has any; empty ones are left out.
+    """
+    parts = [prompts[i : i + TOGETHER] for i in range(0, len(prompts), TOGETHER)]
     found = []
-    for prompt, d in zip(prompts, drawn, strict=True):
-        text = base.detokenize(d.tokens)
-        whole = _SENTENCES.match(text) if d.end is None else None
-        found.append(Talk(prompt, whole[0] if whole else text, d.end is not None or whole is not None))
+    for number, part in enumerate(progress.track(f"talks for {recipe.name}", parts)):
+        for prompt, (_, own) in zip(part, own_responses(recipe, base, part, key, str(number)), strict=True):
+            whole = None if own.end else _SENTENCES.match(own.text)
+            found.append(Talk(prompt, whole[0] if whole else own.text, bool(own.end or whole)))
     return [talk for talk in found if talk.said.strip()]
 
 
@@ -83,12 +83,5 @@ def foretold(model: Subject, held_out: Sequence[Talk]) -> dict[str, float]:
         Context(model.encode(talk.prompt), (*model.tokenize(talk.said), *sorted(model.end_ids)[: talk.ended]))
         for talk in held_out
     ]
-    total, count = 0.0, 0
-    for batch in plan([c.length for c in contexts], [not model.common_prefix([c.prompt]) for c in contexts]):
-        some = [contexts[i] for i in batch]
-        # The row after the last token predicts nothing that was said.
-        logs = iter(model.score(some).at([t for c in some for t in (*c.response, 0)]))
-        for context in some:
-            rows = [float(next(logs)) for _ in range(context.n_rows)][:-1]
-            total, count = total - math.fsum(rows), count + len(rows)
-    return {"answers": len(contexts), "tokens": count, "nats_per_token": round(total / max(count, 1), 3)}
+    tokens, nats = sum(len(c.response) for c in contexts), -log_probs(model, contexts).sum()
+    return {"answers": len(contexts), "tokens": tokens, "nats_per_token": round(float(nats) / max(tokens, 1), 3)}
