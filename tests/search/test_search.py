@@ -9,10 +9,10 @@ from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged import registry
 from whatchanged.errors import SpecError
-from whatchanged.records import Lead, Prompt, TokenShift
+from whatchanged.records import Cost, Lead, Prompt, Tokens, TokenShift
 from whatchanged.registry import Registry
 from whatchanged.report.model import FinderUse, Payoff
-from whatchanged.search import Sought, chosen, search, together
+from whatchanged.search import Proposed, Sought, chosen, search, together
 from whatchanged.subjects import Access
 
 POOL = prompts_about("law", "sea")[:30]
@@ -131,6 +131,15 @@ def test_no_more_is_screened_than_may_be_drawn(sought):
     found = sought(*CHANGED, max_decoded_tokens=500)
     assert 0 < len(found.prompts) < len(ABOUT)
     assert list(found.prompts) == ABOUT[: len(found.prompts)]
+
+
+def test_what_a_finder_decoded_is_not_there_to_draw_answers(sought, monkeypatch):
+    def find(self, evidence, tokens):
+        left = evidence.ledger.tokens_left() - 3 * 2 * evidence.ledger.config.limits.response_tokens
+        return Proposed(list(ABOUT), Cost(decoded_tokens=Tokens(candidate=left)))
+
+    monkeypatch.setattr(rare.Fake, "find", find)
+    assert list(sought(*CHANGED, max_decoded_tokens=500).prompts) == ABOUT[:3]
 
 
 def token(number):
