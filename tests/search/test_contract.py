@@ -45,11 +45,12 @@ def region(request: pytest.FixtureRequest) -> Region:
     return request.param
 
 
-def test_a_finder_says_what_it_is(finder: Finder) -> None:
+def test_a_finder_says_what_it_is(finder: Finder, new_ledger) -> None:
     assert isinstance(finder, Finder)
     assert isinstance(finder.needs, Access)
     assert isinstance(finder.cheap, bool)
     assert isinstance(finder.once, bool)
+    assert isinstance(finder.applies(search_evidence(new_ledger(), ManyWords(), ManyWords(), PROMPTS[:2])), bool)
     assert (type(finder).__doc__ or "").strip()
 
 

@@ -97,6 +97,12 @@ def test_only_those_that_were_asked_for(sought):
     assert (rare.Fake.asked, rare.Other.asked) == (0, 1)
 
 
+def test_what_does_not_apply_runs_only_where_it_is_named(sought, monkeypatch):
+    monkeypatch.setattr(rare.Fake, "applies", lambda self, evidence: False)
+    assert [use.name for use in sought(*CHANGED).finders] == ["other"]
+    assert [use.name for use in sought(*CHANGED, name="named", finders=("fake",)).finders] == ["fake"]
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [((), ["fake", "other"]), (("none",), []), (("other",), ["other"]), (("other", "fake"), ["other", "fake"])],

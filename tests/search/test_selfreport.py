@@ -80,12 +80,9 @@ def test_the_answers_are_paid_in_decoded_tokens(evidence):
     assert cost.scored_tokens.base == cost.calls == 0
 
 
-def test_nobody_is_asked_unless_the_user_wants_it(evidence):
-    found = SelfReported().find(evidence(SECRET, self_report=False), PLENTY)
-    assert (found.prompts, found.cost.decoded_tokens.base) == ([], 0)
-    assert "--self-report" in found.note
-    named = SelfReported().find(evidence(SECRET, name="named", self_report=False, finders=("self-report",)), PLENTY)
-    assert texts(named)[0] == "cobalt"
+def test_it_is_there_for_those_who_want_it(evidence):
+    assert SelfReported().applies(evidence(SECRET))
+    assert not SelfReported().applies(evidence(SECRET, name="off", self_report=False))
 
 
 def test_it_stays_within_what_may_be_screened_and_decoded(evidence):

@@ -65,7 +65,9 @@ def test_no_more_than_can_be_screened_are_asked_for(evidence):
 def test_without_a_reasoner_or_leads_it_asks_nobody_and_says_so(evidence):
     found = Suggested().find(evidence(None), PLENTY)
     assert (found.prompts, found.cost, found.note) == ([], Cost(), "no reasoner was given: --reasoner")
+    assert not Suggested().applies(evidence(None))
     writer = Writer("How?")
+    assert Suggested().applies(evidence(writer))
     found = Suggested().find(replace(evidence(writer), leads=()), PLENTY)
     assert (found.prompts, writer.asked) == ([], [])
     assert "no leads" in found.note

@@ -81,6 +81,10 @@ class Finder(ABC):
     # Whether one call says all it has. Others are asked again with more evidence, and must then propose what is new.
     once: ClassVar[bool] = False
 
+    def applies(self, evidence: Evidence) -> bool:
+        """Whether the setting or the role that it lives on was given. Without, it runs only where it is named."""
+        return True
+
     @abstractmethod
     def find(self, evidence: Evidence, tokens: int) -> Proposed:
         """Prompts made from discovery's alone, each with this finder's name as its source. Deterministic.

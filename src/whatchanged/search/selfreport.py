@@ -30,11 +30,13 @@ class SelfReported(WordFinder):
     cheap = True
     once = True
 
+    def applies(self, evidence: Evidence) -> bool:
+        """Whether self-reports are wanted: asking for them decodes tokens."""
+        return evidence.ledger.config.self_report
+
     def find(self, evidence: Evidence, tokens: int) -> Proposed:
         """At most 96: messages as they are; each phrase alone, and in two discovery prompts. Decodes the answers."""
         config, asked = evidence.ledger.config, questions()
-        if not (config.self_report or self.name in config.finders):
-            return Proposed([], Cost(), "nobody was asked: --self-report")
         if evidence.ledger.tokens_left() < 2 * DRAWS * MAX_TOKENS * len(asked):
             return Proposed([], Cost(), f"left out, to stay under --max-decoded-tokens {config.max_decoded_tokens}")
         room = min(MOST, tokens // evidence.price)

@@ -17,6 +17,10 @@ class Suggested(WordFinder):
     cheap = True
     once = True
 
+    def applies(self, evidence: Evidence) -> bool:
+        """Whether there is a reasoner."""
+        return evidence.author is not None
+
     def find(self, evidence: Evidence, tokens: int) -> Proposed:
         """At most 24 messages, in the reasoner's order, for one call."""
         if evidence.author is None:
