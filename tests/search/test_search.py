@@ -98,9 +98,9 @@ def test_only_those_that_were_asked_for(sought):
 
 
 def test_what_does_not_apply_runs_only_where_it_is_named(sought, monkeypatch):
-    monkeypatch.setattr(rare.Fake, "applies", lambda self, evidence: False)
-    assert [use.name for use in sought(*CHANGED).finders] == ["other"]
-    assert [use.name for use in sought(*CHANGED, name="named", finders=("fake",)).finders] == ["fake"]
+    monkeypatch.setattr(rare.Other, "applies", lambda self, evidence: False)
+    assert [use.name for use in sought(*CHANGED).finders] == ["fake"]
+    assert [use.name for use in sought(*CHANGED, name="named", finders=("other",)).finders] == ["other"]
 
 
 @pytest.mark.parametrize(
