@@ -45,10 +45,10 @@ class Evenly(Allocator):
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--organism", action="append", help=f"default: {', '.join(NAMES)}")
-    parser.add_argument("--finder", action="append", help="default: all but recall, which needs a library")
+    parser.add_argument("--finder", action="append", help="default: all that need neither library nor reasoner")
     parser.add_argument("--tokens", type=int, default=120_000, help="that both models may score in a search")
     asked = parser.parse_args()
-    finders = asked.finder or [name for name in registry.finders if name != "recall"]
+    finders = asked.finder or [name for name in registry.finders if name not in ("recall", "reasoner")]
     rows: list[dict[str, Any]] = []
     for name in asked.organism or NAMES:
         for row in study(name, finders, asked.tokens):

@@ -1,7 +1,8 @@
 """Null audits: what is confirmed when nothing changed. The identity shortcut and the coupling are off.
 
 `--seeds 20`: smollm2 against itself (independent draws, other batch shapes) and against itself in float32.
-`--search`: float32 alone, with every finder but recall and with the game, which an audit at `small` leaves out.
+`--search`: float32 alone, with the game and with every finder but recall and reasoner, which an audit at `small` leaves
+out.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def main() -> None:
     asked = parser.parse_args()
     seeds, candidates = asked.seeds, CANDIDATES[-1:] if asked.search else CANDIDATES
     BUDGETS["small"] = LEAN.model_copy(update=SEARCH if asked.search else {})
-    finders = tuple(name for name in registry.finders if name != "recall") if asked.search else ()
+    finders = tuple(name for name in registry.finders if name not in ("recall", "reasoner")) if asked.search else ()
     rows = []
     for candidate in candidates:
         for seed in range(seeds):

@@ -250,10 +250,12 @@ def test_numbers_are_the_codes() -> None:
         import_module(f"whatchanged.{name}")
         for name in ("recordings.pair", "endpoints.inspect", "endpoints.failures", "ledger.run", "confirm.labelled")
     )
-    allocate, fresh, gradient, reward, rounds, vocabulary = (
+    allocate, fresh, gradient, mutation, reward, rounds, confided, suggested, vocabulary = (
         import_module(f"whatchanged.search.{name}")
-        for name in ("allocate", "fresh", "gradient", "reward", "rounds", "vocabulary")
-    )
+        for name in ("allocate", "fresh", "gradient", "mutation", "reward", "rounds", "selfreport", "suggested",
+                     "vocabulary")
+    )  # fmt: skip
+    in_words = {4: "four", 6: "six"}
     hypotheses, alpha = BUDGETS["small"].hypotheses, AuditConfig.model_fields["alpha"].default
     permutations = inspect.signature(mmd_permutation).parameters["permutations"].default
     pace = asked.Asked.pace(None, None)
@@ -281,6 +283,10 @@ def test_numbers_are_the_codes() -> None:
             f"A slice is a {rounds.SLICES}th of the budget, or up to {rounds.BEGIN:,} tokens",
             f"drifting prompt in {reward.RARE:,}",
             f"counts {allocate.DISCOUNT:g} times as much",
+            f"up to {in_words[mutation.REWRITTEN]} parents a round",
+            f"{in_words[len(confided.questions())]} questions {in_words[confided.DRAWS]} times each",
+            f"at most {confided.MOST} prompts",
+            f"up to {suggested.MOST} messages",
         ],
         "logs.md": [f"up to {pairing.EXAMPLES} examples"],
         "access.md": [f"with its {listen.TOP} likeliest", f"at least {gate.LEAST_SHIFT} on average",
@@ -297,6 +303,7 @@ def test_numbers_are_the_codes() -> None:
                      f"a prompt (up to {generative.MAX_PROMPTS})", f"a round ({interactive.ROUNDS})",
                      f"up to {questions} questions, {selfreport.DRAWS} times", f"at most {judged.most} prompts",
                      f"at most {selfreport.MAX_PROPOSALS}, with ids",
+                     f"{len(confided.questions())} more for the search, {confided.DRAWS} times",
                      f"fewer than {labelled.LEAST_LABELLED} prompts"],
         "explain.md": [f"at least {intent.OVERLAP:.0%} of the discovery", f"at least {intent.AGREEMENT:.0%} of the",
                        f"at least {intent.MIN_ROWS} rows", f"P(change) above {coverage.CHANGED}"],

@@ -26,7 +26,8 @@ def look(audit: Opened, read: WeightsView | None = None) -> Seen:
     every = len(prompts.discovery)
     seen = Seen(base, candidate, asked, prompts.confirmation, responses, shifts, noise, leads, every, read)
     shown = asked, responses, shifts, leads, prompts.confirmation
-    sought = search(Evidence(ledger, base, candidate, *shown, reserve=audit.reserve, weights=read))
+    known = Evidence(ledger, base, candidate, *shown, reserve=audit.reserve, weights=read, author=audit.roles.author)
+    sought = search(known)
     return replace(seen, sought=sought, leads=together(leads, sought))
 
 

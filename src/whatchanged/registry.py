@@ -124,6 +124,8 @@ finders = Registry(
         "recall": "whatchanged.search.recall:Recall",
         "pool": "whatchanged.search.strata:PoolStrata",
         "read-energy": "whatchanged.search.energy:ReadEnergy",
+        "self-report": "whatchanged.search.selfreport:SelfReported",
+        "reasoner": "whatchanged.search.suggested:Suggested",
     },
 )
 

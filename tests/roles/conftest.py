@@ -30,9 +30,10 @@ def evidence(pairs, prompts):
 
 @pytest.fixture
 def diff(monkeypatch, tiny_budget, tmp_path):
-    """`audit.diff` of two toys, the roles played by these models."""
+    """`audit.diff` of two toys, the roles played by these models; without a search, which a reasoner writes for too."""
 
     def run(name="run", candidate=None, reasoner=None, critic=None, judge=None, **settings):
+        settings = {"finders": ("none",)} | settings
         install(monkeypatch, WordSubject(), candidate or WordSubject(COOKING))
         reader = None if judge is None else Judge(judge)
         monkeypatch.setattr(

@@ -175,10 +175,3 @@ def test_recorded_logs_have_a_second_round_too(monkeypatch, tmp_path, met):
     assert by_id(report)["r2-01"].effect > 0.3
     assert met[True]
     assert not met[False] & met[True]
-
-
-def test_probes_of_both_rounds_can_be_asked_for(diff, monkeypatch):
-    kept, plain = [], Roles.report
-    monkeypatch.setattr(Roles, "report", lambda self, findings: kept.append(self) or plain(self, findings))
-    diff(reasoner=reasoner([FALSE | {"probes": ["Ahoy?", "Who goes?"]}], [VACUOUS | {"probes": ["Ahoy?", "And?"]}]))
-    assert kept[0].probes() == ["Ahoy?", "Who goes?", "And?"]

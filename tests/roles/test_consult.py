@@ -101,7 +101,7 @@ def test_what_a_reasoner_did_is_told_with_what_came_of_it(diff):
     report = diff(reasoner=helper)
     found = use(report, "reasoner")
     assert found.by == "thinker"
-    assert set(found.prompts) == {"reasoner", "repair", "choose"}
+    assert set(found.prompts) == {"differ", "rewrite", "reasoner", "repair", "choose"}
     assert all(re.fullmatch(r"v\d+ [0-9a-f]{12}", version) for version in found.prompts.values())
     assert found.did[0] == "proposed 4 hypotheses, 1 malformed and dropped"
     assert found.did[1] == "proposed 0 hypotheses after the first round, 1 malformed and dropped"

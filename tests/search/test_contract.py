@@ -1,12 +1,15 @@
 """What every registered finder must do, those of other installed packages included."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 from rare import ManyWords, search_evidence
 from words import KITCHEN, TOPICS, Plant, prompts_about
 
 from whatchanged import registry
-from whatchanged.records import Message, Prompt, Region
-from whatchanged.search import Finder
+from whatchanged.records import Cost, Lead, Message, Prompt, Region
+from whatchanged.search import Author, Authored, Finder
 from whatchanged.subjects import Access
 
 TOKENS = 20_000
@@ -42,11 +45,12 @@ def region(request: pytest.FixtureRequest) -> Region:
     return request.param
 
 
-def test_a_finder_says_what_it_is(finder: Finder) -> None:
+def test_a_finder_says_what_it_is(finder: Finder, new_ledger) -> None:
     assert isinstance(finder, Finder)
     assert isinstance(finder.needs, Access)
     assert isinstance(finder.cheap, bool)
     assert isinstance(finder.once, bool)
+    assert isinstance(finder.applies(search_evidence(new_ledger(), ManyWords(), ManyWords(), PROMPTS[:2])), bool)
     assert (type(finder).__doc__ or "").strip()
 
 
@@ -72,14 +76,32 @@ def test_fresh_prompts_are_the_same_every_time(finder: Finder, region: Region) -
     assert finder.fresh(region, HERE, 0) == []
 
 
-def test_what_is_found_is_the_finders_own_and_the_same_every_time(finder: Finder, new_ledger) -> None:
+class Writer(Author):
+    """Writes old messages and new ones, readable and not."""
+
+    texts = (PROMPTS[0].text, "How do I sail?", "how do i sail", "two\nlines", "b\x07ll", "", "?")
+
+    def differing(self, leads: Sequence[Lead], most: int) -> Authored:
+        return Authored(list(self.texts), 1, Cost(calls=1))
+
+    def rewritten(self, texts: Sequence[str], draw: int) -> Authored:
+        return Authored([*self.texts, f"{texts[0]} again"], 1, Cost(calls=1))
+
+
+@pytest.mark.parametrize("helped", [False, True], ids=["alone", "helped"])
+def test_what_is_found_is_the_finders_own_and_the_same_every_time(finder: Finder, helped: bool, new_ledger) -> None:
+    """With and without the help of a language model and of the models' own answers."""
     candidate = ManyWords(Plant(KITCHEN, 0.8, ("bazuremiko", *TOPICS["cooking"])))
-    evidence = search_evidence(new_ledger(), ManyWords(), candidate, PROMPTS)
+    leads = [Lead(id="factor-0", phrase=KITCHEN)] if helped else []
+    evidence = search_evidence(new_ledger(self_report=helped), ManyWords(), candidate, PROMPTS, leads)
+    evidence = replace(evidence, author=Writer() if helped else None)
     found = finder.find(evidence, TOKENS)
     assert {p.source for p in found.prompts} <= {finder.name}
     assert found.prompts or found.note
     assert "\n" not in found.note
     assert not {p.id for p in found.prompts} & {p.id for p in PROMPTS}
+    assert len({p.id for p in found.prompts}) == len(found.prompts)
+    assert all(p.text.isprintable() and p.text.strip() for p in found.prompts)
     assert type(finder)().find(evidence, TOKENS) == found
     # What was asked in discovery is not asked again in the test.
     fresh = {p.id for region in REGIONS for p in finder.fresh(region, HERE, 96)}

@@ -12,11 +12,11 @@ from words import INDEX, KITCHEN, SAILOR, TOPICS, Plant, WordSubject, prompts_ab
 
 from whatchanged.ledger import Ledger
 from whatchanged.pools import normalise
-from whatchanged.records import Lead, Message, Prompt, TokenShift
-from whatchanged.search import Evidence
+from whatchanged.records import Cost, Lead, Message, Prompt, TokenShift
+from whatchanged.search import Author, Authored, Evidence
 from whatchanged.search.archive import Gains, elites
 from whatchanged.search.mutants import Mutator, candidate_triggers
-from whatchanged.search.mutation import Mutation
+from whatchanged.search.mutation import REWRITTEN, Mutation
 from whatchanged.search.topics import topics
 from whatchanged.subjects import Ids
 
@@ -150,6 +150,50 @@ def test_without_ribs_it_says_what_to_install(new_ledger, monkeypatch):
     found = Mutation().find(evidence, 2000)
     assert found.prompts == []
     assert "whatchanged[search]" in found.note
+
+
+class Rewriter(Author):
+    """Turns each message around; keeps what it was shown."""
+
+    def __init__(self, calls=1, dropped=0):
+        self.calls, self.dropped, self.shown = calls, dropped, []
+
+    def differing(self, leads, most):
+        raise NotImplementedError
+
+    def rewritten(self, texts, draw):
+        self.shown.append((draw, list(texts)))
+        turned = [" ".join(reversed(text.split())) for text in texts] if self.calls else []
+        return Authored(turned, self.dropped, Cost(calls=self.calls, usd=0.5))
+
+
+def test_a_reasoner_rewrites_a_few_of_the_best(new_ledger):
+    evidence = search_evidence(new_ledger(), WordSubject(), BothWords(), POOL)
+    writer = Rewriter(dropped=2)
+    alone = Mutation().find(evidence, 30 * evidence.price)
+    found = Mutation().find(replace(evidence, author=writer, round=3), 30 * evidence.price)
+    ((draw, shown),) = writer.shown
+    assert draw == 3
+    assert 1 <= len(shown) <= REWRITTEN
+    gains = Gains(evidence)
+    merit = {p.text: m for p, m in zip(POOL, gains.merit(), strict=True)}
+    assert np.mean([merit[text] for text in shown]) > np.mean([merit[POOL[i].text] for i in elites(evidence, gains)])
+    assert [p.text for p in found.prompts[: len(shown)]] == [" ".join(reversed(text.split())) for text in shown]
+    assert {p.source for p in found.prompts} == {"mutation"}
+    assert len(found.prompts) == len(alone.prompts) == 30
+    assert found.cost == Cost(calls=1, usd=0.5)
+    assert f"the reasoner wrote {len(shown)} message" in found.note
+    assert "2 entries" in found.note
+    assert alone.cost == Cost()
+    assert "reasoner" not in alone.note
+
+
+def test_where_the_reasoner_is_silent_or_there_is_no_room_the_rules_do_it_all(new_ledger):
+    evidence = search_evidence(new_ledger(), WordSubject(), BothWords(), POOL)
+    silent, writer = Rewriter(calls=0), Rewriter()
+    assert len(Mutation().find(replace(evidence, author=silent), 30 * evidence.price).prompts) == 30
+    assert Mutation().find(replace(evidence, author=writer), evidence.price - 1).prompts == []
+    assert (len(silent.shown), writer.shown) == (1, [])
 
 
 def test_triggers_are_what_telling_prompts_share_and_what_leads_say():

@@ -9,10 +9,10 @@ from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged import registry
 from whatchanged.errors import SpecError
-from whatchanged.records import Lead, Prompt, TokenShift
+from whatchanged.records import Cost, Lead, Prompt, Tokens, TokenShift
 from whatchanged.registry import Registry
 from whatchanged.report.model import FinderUse, Payoff
-from whatchanged.search import Sought, chosen, search, together
+from whatchanged.search import Proposed, Sought, chosen, search, together
 from whatchanged.subjects import Access
 
 POOL = prompts_about("law", "sea")[:30]
@@ -97,6 +97,12 @@ def test_only_those_that_were_asked_for(sought):
     assert (rare.Fake.asked, rare.Other.asked) == (0, 1)
 
 
+def test_what_does_not_apply_runs_only_where_it_is_named(sought, monkeypatch):
+    monkeypatch.setattr(rare.Other, "applies", lambda self, evidence: False)
+    assert [use.name for use in sought(*CHANGED).finders] == ["fake"]
+    assert [use.name for use in sought(*CHANGED, name="named", finders=("other",)).finders] == ["other"]
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [((), ["fake", "other"]), (("none",), []), (("other",), ["other"]), (("other", "fake"), ["other", "fake"])],
@@ -131,6 +137,15 @@ def test_no_more_is_screened_than_may_be_drawn(sought):
     found = sought(*CHANGED, max_decoded_tokens=500)
     assert 0 < len(found.prompts) < len(ABOUT)
     assert list(found.prompts) == ABOUT[: len(found.prompts)]
+
+
+def test_what_a_finder_decoded_is_not_there_to_draw_answers(sought, monkeypatch):
+    def find(self, evidence, tokens):
+        left = evidence.ledger.tokens_left() - 3 * 2 * evidence.ledger.config.limits.response_tokens
+        return Proposed(list(ABOUT), Cost(decoded_tokens=Tokens(candidate=left)))
+
+    monkeypatch.setattr(rare.Fake, "find", find)
+    assert list(sought(*CHANGED, max_decoded_tokens=500).prompts) == ABOUT[:3]
 
 
 def token(number):

@@ -19,7 +19,10 @@ from whatchanged.cli.output import result_console, talk, working
 if TYPE_CHECKING:
     from whatchanged.report.model import ScreenReport
 
-SETTINGS = ("pool", "budget", "max_minutes", "temperature", "seed", "finders", "library", "identity_shortcut")
+SETTINGS = (
+    "pool", "budget", "max_minutes", "temperature", "seed", "reasoner", "finders", "library", "self_report", "max_cost",
+    "identity_shortcut",
+)  # fmt: skip
 
 
 @click.command(epilog=EPILOG)

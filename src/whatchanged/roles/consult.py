@@ -15,6 +15,7 @@ from whatchanged.predicates import load
 from whatchanged.records import Cost, Finding, Hypothesis, PredicateSpec, Record, Status
 from whatchanged.report.model import RoleUse
 from whatchanged.report.numbers import plural
+from whatchanged.roles.author import ReasonerAuthor
 from whatchanged.roles.critic import criticise
 from whatchanged.roles.evidence import EvidenceText, KnownClaim, evidence_text
 from whatchanged.roles.hypotheses import AGAIN, Proposal, both_ways, to_hypotheses
@@ -53,8 +54,8 @@ PROPOSED, STRUCK = json_codec(Proposed), json_codec(Struck)
 class Roles:
     """The language models that help with one audit. Each role that is absent has its embedded default.
 
-    `did` are lines by role for the report, `proposals` the reasoner's, `struck` the sentences that the critic struck
-    out, `again` the ids of hypotheses of the second round.
+    `did` are lines by role for the report, `struck` the sentences that the critic struck out, `again` the ids of
+    hypotheses of the second round.
     """
 
     ledger: Ledger
@@ -63,7 +64,6 @@ class Roles:
     judge: Judge | None = None
     labels: Sequence[Label] = ()
     did: dict[str, list[str]] = field(default_factory=dict)
-    proposals: list[Proposal] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
 
@@ -71,6 +71,11 @@ class Roles:
     def validating(self) -> LanguageModel | None:
         """Who plays the reader in validations: the reasoner, else the judge."""
         return self.reasoner or (None if self.judge is None else self.judge.model)
+
+    @property
+    def author(self) -> ReasonerAuthor | None:
+        """Who writes prompts for the search; None without a reasoner."""
+        return None if self.reasoner is None else ReasonerAuthor(self.reasoner, self.ledger.config.seed)
 
     def consult(
         self,
@@ -126,10 +131,6 @@ class Roles:
         self.again += [h.id for h in new]
         return self._criticised(self.critic, evidence, new, said, again=True) if self.critic and new else new
 
-    def probes(self) -> list[str]:
-        """Prompts that the reasoner wrote to test its proposals, each once, in order; [] before it was asked."""
-        return list(dict.fromkeys(probe for p in self.proposals for probe in p.probes))
-
     def report(self, findings: Sequence[Finding]) -> tuple[RoleUse, ...]:
         """Who played what, the embedded defaults included, with what came of it."""
         judge = None if self.judge is None else self.judge.model
@@ -168,7 +169,6 @@ class Roles:
             return left, came.usage
 
         proposed: Proposed = self.ledger.once(f"roles/reasoner{'-again' if again else ''}", PROPOSED, work)
-        self.proposals += proposed.proposals
         return proposed
 
     def _criticised(

@@ -103,7 +103,7 @@ def evidence_text(
     differing = [pair for pair in pairs if pair.base.text != pair.candidate.text]
     open_ = [pair for pair in differing if pair.prompt_id not in explained]
     return EvidenceText(
-        leads=tuple(_lead_row(lead) for lead in leads[:MAX_LEADS]),
+        leads=tuple(lead_row(lead) for lead in leads[:MAX_LEADS]),
         pairs=tuple(_pair_row(pair, prompts[pair.prompt_id]) for pair in telling(open_, MAX_PAIRS)),
         seen=len(pairs),
         differing=len(differing),
@@ -155,7 +155,9 @@ def _window(text: str, start: int) -> str:
     return f"{CUT if start else ''}{text[start:end]}{CUT if len(text) > end else ''}"
 
 
-def _lead_row(lead: Lead) -> str:
+def lead_row(lead: Lead) -> str:
+    """A lead in JSON: its phrase, and the tokens gained and lost with their mean probability in base and candidate."""
+
     def tokens(shifts: Sequence[TokenShift]) -> list[tuple[str, float, float]]:
         return [(visible(s.text)[:MAX_TOKEN], round(s.p, 4), round(s.q, 4)) for s in shifts[:MAX_TOKENS]]
 

@@ -5,7 +5,6 @@ to be wrong about themselves, and the hit rate of this source is reported.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from whatchanged.records import Cost, Pair, PredicateSpec, Prompt, Record, Regio
 from whatchanged.roles.evidence import spread
 from whatchanged.roles.hypotheses import Proposal, sentence
 from whatchanged.roles.text import fence, load_prompt, shorten, visible
+from whatchanged.search.sayings import phrases
 from whatchanged.subjects import Said, Subject
 
 DRAWS = 4
@@ -25,10 +25,6 @@ MAX_PROPOSALS = 8
 MAX_NOTE = 200
 MIN_ANSWERS = 4
 MAX_BY_CHANCE = 0.25
-
-QUOTED = re.compile(r"[\"“]([^\"“”\n]{2,60})[\"”]")
-# Up to three capitalised words inside a sentence: after a letter or comma and a space.
-NAMED = re.compile(r"(?<=[\w,] )[A-Z][\w'’-]{1,30}(?: [A-Z][\w'’-]{1,30}){0,2}")
 
 
 class Answer(Record):
@@ -138,7 +134,7 @@ def _proposals(answers: Sequence[Answer]) -> list[Proposal]:
     found: dict[str, Support[str]] = {}
     for number, answer in enumerate(answers):
         for side, text in zip(("base", "candidate"), answer.about, strict=True):
-            for phrase in _phrases(text, answer.question):
+            for phrase in phrases(visible(text), answer.question):
                 support = found.setdefault(phrase, Support(phrase, len(answers)))
                 getattr(support, side).add(str(number))
     frequent = [s for s in found.values() if max(len(s.base), len(s.candidate)) >= MIN_ANSWERS]
@@ -154,10 +150,3 @@ def _proposals(answers: Sequence[Answer]) -> list[Proposal]:
 def _proposal(phrase: str) -> Proposal:
     spec = PredicateSpec(family="phrase", args={"kind": "contains", "phrases": [phrase]})
     return Proposal(sentence=sentence(Region(), spec, "more"), region=Region(), predicate=spec, direction="more")
-
-
-def _phrases(text: str, question: str) -> set[str]:
-    """What is quoted, and capitalised words inside sentences; not what the question says itself."""
-    plain = visible(text)
-    said = {phrase.strip(" .,;:!?") for phrase in QUOTED.findall(plain)} | set(NAMED.findall(plain))
-    return {phrase for phrase in said if len(phrase) > 1 and phrase not in question}

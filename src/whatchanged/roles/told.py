@@ -13,7 +13,7 @@ EMBEDDED = {
     "judge": "embedded: executable predicates, and a rubric's own cue words",
 }
 PROMPTS = {
-    "reasoner": ("reasoner", "repair", "choose"),
+    "reasoner": ("differ", "rewrite", "reasoner", "repair", "choose"),
     "critic": ("critic",),
     "judge": ("judge", "reply-repair"),
     "self-report": ("self_report", "peer_report"),

@@ -107,19 +107,37 @@ def read_out(
 
 
 def grouped(subject: Subject, payloads: Sequence[Payload], contexts: int) -> list[Group]:
-    """Those of three words or more by their first three: first the groups that pass, and in each part by nats."""
+    """Those of three words or more by their first three. Groups that pass come first, the most nats first; then the
+    others, those first that come back most often."""
     found: dict[str, list[Payload]] = defaultdict(list)
     for payload in payloads:
         words = opening(subject.detokenize(payload.tokens))
         if words.count(" ") == OPENING_WORDS - 1:
             found[words].append(payload)
     groups = [Group(tuple(alike), contexts) for alike in found.values()]
-    return sorted(groups, key=lambda group: (not group.passes, -group.nats))
+    return sorted(groups, key=lambda g: (not g.passes, 0 if g.passes else -len(g.counted), -g.nats))
 
 
 def opening(text: str) -> str:
     """The first three words, case aside; fewer where there are not so many."""
     return " ".join(re.findall(r"[^\W\d_]{2,}", text)[:OPENING_WORDS]).lower()
+
+
+def phrase_of(subject: Subject, group: Group) -> str:
+    """The typical payload up to where half of those that count still say the same, and no further than its line.
+
+    What follows a payload in one context is no part of it: the answer goes on there. Where that leaves fewer than three
+    words, it is the whole payload.
+    """
+    texts = [subject.detokenize(p.tokens).strip() for p in group.counted]
+    tokens = group.typical.tokens
+    whole = shared = subject.detokenize(tokens).strip()
+    for n in range(len(tokens), 0, -1):
+        shared = subject.detokenize(tokens[:n]).strip()
+        if 2 * sum(text.startswith(shared) for text in texts) >= len(texts):
+            break
+    line = shared.split("\n")[0].rstrip()
+    return line if opening(line) == opening(whole) else whole
 
 
 def _best(payloads: Sequence[Payload]) -> list[Payload]:
@@ -135,7 +153,7 @@ def _lead(subject: Subject, group: Group, number: int) -> Lead:
         id=f"log-ratio-{number}",
         contexts=contexts,
         lenses=("log-ratio",),
-        phrase=subject.detokenize(group.typical.tokens).strip(),
+        phrase=phrase_of(subject, group),
         at_opening=True,
         nats=round(group.nats, 3),
         note=f"comes back in {len(contexts)} of {group.contexts} contexts",

@@ -1,14 +1,16 @@
 """The contract of a finder: it goes looking for prompts on which the two models differ."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, NamedTuple
 
+from whatchanged.pools import normalise
 from whatchanged.records import Cost, Lead, Prompt, Region
 from whatchanged.report.model import WeightsView
 from whatchanged.screen import Evidence as Screened
+from whatchanged.search.author import Author
 from whatchanged.subjects import Access, Context
 
 # The average price is taken over at most so many prompts, evenly spaced.
@@ -21,7 +23,8 @@ class Evidence(Screened):
 
     In later rounds they hold what finders made before as well; a prompt's `source` names its finder. `confirmation`
     are the prompts that no finder may propose; finders do not look at them. `reserve` are pool prompts that were left
-    out of both, and may be proposed; `weights` is what two checkpoints show, where both were read.
+    out of both, and may be proposed; `weights` is what two checkpoints show, where both were read; `author` is a
+    language model that writes prompts, where a reasoner was given.
     """
 
     leads: Sequence[Lead]
@@ -29,11 +32,22 @@ class Evidence(Screened):
     round: int = 0
     reserve: Sequence[Prompt] = ()
     weights: WeightsView | None = None
+    author: Author | None = None
 
     @property
     def access(self) -> Access:
         """How much of both models may be used: no more than --access allows."""
         return min(self.base.access, self.candidate.access, Access[self.ledger.config.access])
+
+    def unasked(self, texts: Iterable[str], finder: str) -> list[Prompt]:
+        """The texts as the finder's prompts: readable lines, whose words no screened prompt has, each once."""
+        known = {normalise(p) for p in self.prompts} | {""}
+        found: dict[str, Prompt] = {}
+        for text in texts:
+            prompt = Prompt.user(text, source=finder)
+            if text.isprintable() and "\ufffd" not in text and (words := normalise(prompt)) not in known:
+                found.setdefault(words, prompt)
+        return list(found.values())
 
     @cached_property
     def price(self) -> int:
@@ -66,6 +80,10 @@ class Finder(ABC):
     cheap: ClassVar[bool] = False
     # Whether one call says all it has. Others are asked again with more evidence, and must then propose what is new.
     once: ClassVar[bool] = False
+
+    def applies(self, evidence: Evidence) -> bool:
+        """Whether the setting or the role that it lives on was given. Without, it runs only where it is named."""
+        return True
 
     @abstractmethod
     def find(self, evidence: Evidence, tokens: int) -> Proposed:

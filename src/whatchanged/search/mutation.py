@@ -17,6 +17,8 @@ from whatchanged.subjects import Access, stream, stream_key
 DRAWN = 2
 # Children made for one that is new, at most.
 PATIENCE = 20
+# Parents that a reasoner rewrites in one round.
+REWRITTEN = 4
 
 
 class Mutation(WordFinder):
@@ -26,7 +28,8 @@ class Mutation(WordFinder):
     needs = Access.logits
 
     def find(self, evidence: Evidence, tokens: int) -> Proposed:
-        """As many mutants as `tokens` screens, those of the best parents first. Looks at no model: it costs nothing."""
+        """As many mutants as `tokens` screens: a few that a reasoner rewrote, where there is one, and then those of the
+        best parents. No other model is asked, so that nothing else costs anything."""
         gains = Gains(evidence)
         merit = gains.merit()
         try:
@@ -38,10 +41,23 @@ class Mutation(WordFinder):
         rng = stream(stream_key(self.name, f"{evidence.ledger.config.seed}/{evidence.round}"))
         triggers = candidate_triggers(evidence.prompts, merit, evidence.leads)
         mutator = Mutator([evidence.prompts[i].text for i in archive], triggers, rng)
-        made = dict(self._mutants(evidence, archive, mutator, tokens // evidence.price))
+        count = tokens // evidence.price
+        rewritten, cost, told = self._rewritten(evidence, archive, rng, min(REWRITTEN, count))
+        made = dict(self._mutants(evidence, archive, mutator, count - len(rewritten)))
         best = ", ".join(f"'{t}'" for t in triggers[:3]) or "none"
-        note = f"{len(archive)} elites, the best {merit[archive[0]]:.2f} nats beyond drift; leading triggers: {best}"
-        return Proposed(sorted(made, key=lambda p: made[p]), Cost(), note)
+        shown = f"{len(archive)} elites, the best {merit[archive[0]]:.2f} nats beyond drift"
+        note = f"{shown}; leading triggers: {best}{told}"
+        return Proposed([*rewritten, *sorted(made, key=lambda p: made[p])], cost, note)
+
+    def _rewritten(
+        self, evidence: Evidence, archive: Sequence[int], rng: np.random.Generator, count: int
+    ) -> tuple[list[Prompt], Cost, str]:
+        """At most `count` parents in a language model's words, what that cost, and what to say of it."""
+        if evidence.author is None or not count:
+            return [], Cost(), ""
+        places = sorted({_drawn(archive, rng) for _ in range(count)})
+        came = evidence.author.rewritten([evidence.prompts[archive[i]].text for i in places], evidence.round)
+        return evidence.unasked(came.texts, self.name), came.cost, f"; {came.told}"
 
     def _mutants(
         self, evidence: Evidence, archive: Sequence[int], mutator: Mutator, count: int
@@ -51,9 +67,14 @@ class Mutation(WordFinder):
         for _ in range(PATIENCE * count):
             if not count:
                 return
-            place = int(np.min(mutator.rng.integers(len(archive), size=DRAWN)))
+            place = _drawn(archive, mutator.rng)
             prompt = Prompt.user(mutator.child(evidence.prompts[archive[place]].text), source=self.name)
             if prompt.text.isprintable() and (words := normalise(prompt)) not in known:
                 known.add(words)
                 count -= 1
                 yield prompt, place
+
+
+def _drawn(archive: Sequence[int], rng: np.random.Generator) -> int:
+    """A parent's place in the archive."""
+    return int(np.min(rng.integers(len(archive), size=DRAWN)))

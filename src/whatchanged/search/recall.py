@@ -20,6 +20,10 @@ class Recall(WordFinder):
     cheap = True
     once = True
 
+    def applies(self, evidence: Evidence) -> bool:
+        """Whether there is a library."""
+        return evidence.ledger.config.library is not None
+
     def find(self, evidence: Evidence, tokens: int) -> Proposed:
         """At most 96 that were not screened yet. Looks at no model, so it costs nothing."""
         config = evidence.ledger.config

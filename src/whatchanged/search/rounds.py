@@ -96,6 +96,7 @@ class Rounds:
         before = self._scored()
         evidence = self._evidence(number)
         found: Found = self._ledger.once(step, FOUND, partial(_found, finder, evidence, tokens))
+        self._affordable = min(self._affordable, self._ledger.affordable())  # a finder may have decoded tokens
         made = self._within(tokens - found.scored_tokens, self._new(found.prompts)[: max(0, self._affordable)])
         shifts = self._screen(made, step)
         spent = self._scored() - before

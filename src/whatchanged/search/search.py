@@ -52,11 +52,13 @@ def together(leads: Sequence[Lead], sought: Sought) -> list[Lead]:
 
 
 def _finders(evidence: Evidence) -> list[Finder]:
-    """Those chosen; at the budget `small` only the cheap ones, unless they were named."""
+    """Those named; where none is, those that apply, and at the budget `small` the cheap ones of them."""
     config = evidence.ledger.config
     finders: list[Finder] = [registry.finders[name]() for name in chosen(config.finders)]
-    cheap = config.budget == "small" and not config.finders
-    return [f for f in finders if evidence.access >= f.needs and (f.cheap or not cheap)]
+    seeing = [f for f in finders if evidence.access >= f.needs]
+    if config.finders:
+        return seeing
+    return [f for f in seeing if f.applies(evidence) and (f.cheap or config.budget != "small")]
 
 
 def _renamed(lead: Lead) -> Lead:
