@@ -71,8 +71,8 @@ class _Bench:
                     found.append(self._one(organism, setting, seed, examiners))
                     self.progress.message(f"[{len(found)}/{every}] {_line(found[-1].audit)}")
                     self.progress.advance()
-        # In the order of the settings asked for, whichever came first.
-        return [s for rows in by_setting_of(asked, found) for s in rows]
+        of = by_setting(found)
+        return [s for setting in asked for s in of.get(setting, [])]
 
     def _one(self, organism: Organism, setting: Setting, seed: int, examiners: dict[str, Examiner]) -> Scored:
         name = f"{organism.name}-{setting.name}-s{seed}"
@@ -133,12 +133,6 @@ def _evidence(organism: Organism, report: Report, examiner: Examiner, run: Run) 
     confirmed = report.confirmed
     held_out = {b.name: examiner.labelled(b) if confirmed else [] for b in organism.behaviours}
     return Evidence(held_out, {f.id: examiner.remeasure(f, run) for f in confirmed})
-
-
-def by_setting_of(asked: Sequence[Setting], scored: Sequence[Scored]) -> list[list[Scored]]:
-    """The audits of each setting, in the settings' order."""
-    found = by_setting(scored)
-    return [found[setting] for setting in asked if setting in found]
 
 
 def _result(plan: Plan, scored: Sequence[Scored], missing: Sequence[str], settings: dict[str, Any]) -> BenchResult:
