@@ -17,12 +17,12 @@ def found(monkeypatch, delta, rank=8, seed=0):
     monkeypatch.setattr(pieces, "BLOCKS", 7)
     rows = pieces.piece_rows(*delta.shape)
     assert rows == 350
-    kept = pieces.Pieces(delta.shape, 0, rank, seed, np.full(rows * delta.shape[1], np.nan, np.float32))
+    kept = pieces.Pieces(delta.shape, 0, rank, seed, np.full(pieces.entries_held(*delta.shape, rank), np.nan, np.float32))
     for start in range(0, len(delta), 50):
         block = delta[start : start + 50]
         place = kept.place(start, len(block))
         place[:] = block
-        kept.add(start, place, float((block.astype(float) ** 2).sum()))
+        kept.add(start, len(block), float((block.astype(float) ** 2).sum()))
     return kept, *kept.values(float((delta.astype(float) ** 2).sum()))
 
 

@@ -108,7 +108,7 @@ def _pairs(opened: Sequence[Checkpoint]) -> list[Pair]:
 
 
 def _compare_all(pairs: Sequence[Pair], rank: int, seed: int, progress: Progress) -> tuple[tuple[TensorDiff, ...], int]:
-    room = Room(4 * AT_ONCE * max(pair.held for pair in pairs) + SPARE)
+    room = Room(4 * AT_ONCE * max(pair.held(rank) for pair in pairs) + SPARE)
     lock, read = threading.Lock(), 0
 
     def tick(nbytes: int) -> None:
@@ -118,7 +118,7 @@ def _compare_all(pairs: Sequence[Pair], rank: int, seed: int, progress: Progress
             progress.advance(nbytes)
 
     def work(pair: Pair) -> TensorDiff:
-        with room.take(pair.held) as buffer:
+        with room.take(pair.held(rank)) as buffer:
             return compare(pair, rank, seed, tick, buffer)
 
     # The largest first, so that no core is left alone with it at the end.

@@ -1,6 +1,7 @@
 """What one pass over a pair of tensors adds up, block by block, and the traits that come of it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,6 +21,13 @@ SAMPLED_COLUMNS = 16384
 def dot(a: Floats, b: Floats) -> float:
     """Inner product of two arrays of one shape, flattened."""
     return float(np.dot(a.reshape(-1), b.reshape(-1)))
+
+
+def _seen(w: Floats, d: Floats) -> bool:
+    """Whether a look at a hundredth of a block sees an entry that is zero in the candidate: there D = -W."""
+    step = 97 if w.size > 97 * 97 else 1
+    few = np.concatenate([w[0] + d[0], w.reshape(-1)[::step] + d.reshape(-1)[::step]])
+    return np.count_nonzero(few.view("<u4")) < len(few)
 
 
 @dataclass
@@ -45,32 +53,40 @@ class Sums:
     samples: list[tuple[Floats, Floats]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._wanted = np.unique(np.linspace(0, max(self.rows - 1, 0), SAMPLED_ROWS).astype(int))
+        wanted = np.linspace(0, max(self.rows - 1, 0), SAMPLED_ROWS).astype(int)
+        # The next one last.
+        self._wanted: list[int] = sorted(set(wanted.tolist()), reverse=True)
 
-    def add(self, start: int, w: Floats, c: Floats, d: Floats, t: Floats | None) -> float:
-        """A block of rows from `start` on: base, candidate, candidate - base, third - base, all [rows, columns].
+    def add(self, start: int, w: Floats, d: Floats, t: Floats | None, candidate: Callable[[], Floats]) -> float:
+        """A block of rows from `start` on: base, candidate - base, third - base, all [rows, columns].
 
-        Returns the block's |D|_F^2. Zeros are counted where a look at a hundredth of the block sees one: what is
-        fewer is no pruning.
+        `candidate` is called in the few blocks where its values are needed. Returns the block's |D|_F^2. Zeros are
+        counted where a look at a hundredth of the block sees one: what is fewer is no pruning.
         """
-        ww, dd = dot(w, w), dot(d, d)
-        self.ww += ww
+        dd = dot(d, d)
+        self.ww += dot(w, w)
         self.dd += dd
         self.wd += dot(w, d)
         if t is not None:
             self.wt, self.dt, self.tt = self.wt + dot(w, t), self.dt + dot(d, t), self.tt + dot(t, t)
-        self.sample(start, w, c)
         if dd:
             # As bits: counting floats is five times slower, and a difference of equals is never -0.
             self.changed += int(np.count_nonzero(d.view("<u4")))
-            self._zeros(w, c)
-        self._round(w, c)
+        zeros = dd > 0 and _seen(w, d)
+        if zeros or self.roundings or self._wants(start, len(w)):
+            c = candidate()
+            self._sample(start, w, c)
+            self._round(w, c)
+            if zeros:
+                self._zeros(w, c)
+        if dd and self.columns % 4 == 0:
+            self.groups += d.size // 4
         return dd
 
     def same(self, start: int, w: Floats) -> None:
         """A block that is bit for bit the same in both."""
         self.ww += dot(w, w)
-        self.sample(start, w, w)
+        self._sample(start, w, w)
         self._round(w, w)
 
     def _round(self, w: Floats, c: Floats) -> None:
@@ -78,17 +94,17 @@ class Sums:
         for few in (slice(1), slice(None)):
             self.roundings = {name for name in self.roundings if np.array_equal(ROUNDING[name](w[few]), c[few])}
 
-    def sample(self, start: int, w: Floats, c: Floats) -> None:
+    def _wants(self, start: int, rows: int) -> bool:
+        return bool(self._wanted) and self._wanted[-1] < start + rows
+
+    def _sample(self, start: int, w: Floats, c: Floats) -> None:
         """Keep the wanted rows of this block."""
         columns = SAMPLED_COLUMNS if self.rows == 1 else None
-        for row in self._wanted[(self._wanted >= start) & (self._wanted < start + len(w))] - start:
+        while self._wants(start, len(w)):
+            row = self._wanted.pop() - start
             self.samples.append((w[row, :columns].copy(), c[row, :columns].copy()))
 
     def _zeros(self, w: Floats, c: Floats) -> None:
-        few = c.reshape(-1)[:: 97 if c.size > 97 * 97 else 1]
-        if c[0].all() and few.all():
-            self.groups += c.size // 4
-            return
         zero = c == 0
         gone = zero & (w != 0)
         size = np.abs(w)
@@ -99,7 +115,6 @@ class Sums:
         self.pruned_rows += int(pruned.sum())
         self.smallest_first += int((pruned & (largest_gone <= smallest_kept)).sum())
         if self.columns % 4 == 0:
-            self.groups += c.size // 4
             self.two_of_four += int((zero.reshape(-1, 4).sum(1) >= 2).sum())
 
     @property
