@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -152,7 +152,7 @@ def _read_diff(
     pieces: Pieces | None = None
     identical = same_type
     # One block of each, used again and again: it stays in a core's cache.
-    of_w, of_d = (np.empty((min(rows, block_rows(columns)), columns), np.float32) for _ in range(2))
+    of_w, of_c, of_d = (np.empty((min(rows, block_rows(columns)), columns), np.float32) for _ in range(3))
     for start, raw_w, raw_c, raw_t in _blocks(pair, base, candidate, block_rows(columns), tick):
         w = base.values(raw_w, start, of_w)
         equal = plain and _equal(raw_w, raw_c)
@@ -166,11 +166,11 @@ def _read_diff(
         if len(room) and pieces is None:
             # Only now: equal tensors cost no memory.
             pieces = Pieces((rows, columns), start, rank, seed, room)
-        place = of_d[: len(w)] if pieces is None else pieces.place(start, len(w))
-        d = np.subtract(candidate.values(raw_c, start, place), w, out=place)
+        c = candidate.values(raw_c, start, of_c)
+        d = np.subtract(c, w, out=of_d[: len(w)] if pieces is None else pieces.place(start, len(w)))
         third = pair.third
         t = None if third is None or raw_t is None else third.values(raw_t, start) - w
-        dd = sums.add(start, w, d, t, partial(candidate.values, raw_c, start))
+        dd = sums.add(start, w, c, d, t)
         identical = identical and equal
         if not math.isfinite(dd):
             break
@@ -254,7 +254,7 @@ def _equal(a: Bytes, b: Bytes) -> bool:
     wide = len(a) // 8 * 8
     # Tensors that differ mostly differ at once.
     return (
-        np.array_equal(a[:64], b[:64])
+        a[:64].tobytes() == b[:64].tobytes()
         and np.array_equal(a[:wide].view("<u8"), b[:wide].view("<u8"))
         and np.array_equal(a[wide:], b[wide:])
     )

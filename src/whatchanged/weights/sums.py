@@ -1,7 +1,6 @@
 """What one pass over a pair of tensors adds up, block by block, and the traits that come of it."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -23,11 +22,9 @@ def dot(a: Floats, b: Floats) -> float:
     return float(np.dot(a.reshape(-1), b.reshape(-1)))
 
 
-def _seen(w: Floats, d: Floats) -> bool:
-    """Whether a look at a hundredth of a block sees an entry that is zero in the candidate: there D = -W."""
-    step = 97 if w.size > 97 * 97 else 1
-    few = np.concatenate([w[0] + d[0], w.reshape(-1)[::step] + d.reshape(-1)[::step]])
-    return np.count_nonzero(few.view("<u4")) < len(few)
+def _seen(c: Floats) -> bool:
+    """Whether a look at a hundredth of a block sees a zero; at all of a small one."""
+    return not c.reshape(-1)[:: 97 if c.size > 97 * 97 else 1].all()
 
 
 @dataclass
@@ -57,11 +54,11 @@ class Sums:
         # The next one last.
         self._wanted: list[int] = sorted(set(wanted.tolist()), reverse=True)
 
-    def add(self, start: int, w: Floats, d: Floats, t: Floats | None, candidate: Callable[[], Floats]) -> float:
-        """A block of rows from `start` on: base, candidate - base, third - base, all [rows, columns].
+    def add(self, start: int, w: Floats, c: Floats, d: Floats, t: Floats | None) -> float:
+        """A block of rows from `start` on: base, candidate, candidate - base, third - base, all [rows, columns].
 
-        `candidate` is called in the few blocks where its values are needed. Returns the block's |D|_F^2. Zeros are
-        counted where a look at a hundredth of the block sees one: what is fewer is no pruning.
+        Returns the block's |D|_F^2. Zeros are counted where a look at a hundredth of the block sees one: what is
+        fewer is no pruning.
         """
         dd = dot(d, d)
         self.ww += dot(w, w)
@@ -69,18 +66,14 @@ class Sums:
         self.wd += dot(w, d)
         if t is not None:
             self.wt, self.dt, self.tt = self.wt + dot(w, t), self.dt + dot(d, t), self.tt + dot(t, t)
+        self._sample(start, w, c)
         if dd:
             # As bits: counting floats is five times slower, and a difference of equals is never -0.
             self.changed += int(np.count_nonzero(d.view("<u4")))
-        zeros = dd > 0 and _seen(w, d)
-        if zeros or self.roundings or self._wants(start, len(w)):
-            c = candidate()
-            self._sample(start, w, c)
-            self._round(w, c)
-            if zeros:
-                self._zeros(w, c)
-        if dd and self.columns % 4 == 0:
             self.groups += d.size // 4
+            if _seen(c):
+                self._zeros(w, c)
+        self._round(w, c)
         return dd
 
     def same(self, start: int, w: Floats) -> None:
@@ -91,16 +84,13 @@ class Sums:
 
     def _round(self, w: Floats, c: Floats) -> None:
         """Drop the dtypes to which `w`, rounded, is not `c`. Few entries mostly tell."""
-        for few in (slice(1), slice(None)):
+        for few in (slice(1), slice(None)) if self.roundings else ():
             self.roundings = {name for name in self.roundings if np.array_equal(ROUNDING[name](w[few]), c[few])}
-
-    def _wants(self, start: int, rows: int) -> bool:
-        return bool(self._wanted) and self._wanted[-1] < start + rows
 
     def _sample(self, start: int, w: Floats, c: Floats) -> None:
         """Keep the wanted rows of this block."""
         columns = SAMPLED_COLUMNS if self.rows == 1 else None
-        while self._wants(start, len(w)):
+        while self._wanted and self._wanted[-1] < start + len(w):
             row = self._wanted.pop() - start
             self.samples.append((w[row, :columns].copy(), c[row, :columns].copy()))
 
