@@ -105,6 +105,7 @@ def test_the_sketch_adds_up_signed_rows():
     assert Sketch.of((256, 9000), 8, 3, 8) is None
     for start in range(0, 1500, 100):
         blocks.add(start, delta[start : start + 100])
+        assert blocks.filled == min(start // 2 + 50, 640)  # two rows become one
     once.add(0, delta)
     for sketch in (once, blocks):
         assert (sketch.image.shape, sketch.filled) == ((640, 300), 640)

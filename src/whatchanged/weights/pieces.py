@@ -22,7 +22,7 @@ from whatchanged.weights.spectrum import (
 # Blocks of this many entries stay in a core's cache from one sum to the next, with the bytes that they are read from.
 BLOCK = 1 << 16
 # Blocks that are sketched or projected at once: a matrix product of a few rows costs more a row.
-STRIPE = 4
+STRIPE = 8
 # Blocks that make a piece: 64 MB.
 BLOCKS = 256
 # Blocks that make one where the known directions serve: 8 MB, which need not leave the cache.

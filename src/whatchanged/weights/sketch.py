@@ -59,7 +59,8 @@ class Sketch:
             part = delta[first : first + step]
             whole = len(part) // fold * fold
             self._fold(start + first, part[:whole], fold)
-            self._fold(start + first + whole, part[whole:], 1)
+            if whole < len(part):
+                self._fold(start + first + whole, part[whole:], 1)
 
     def _fold(self, start: int, part: Floats, fold: int) -> None:
         """Rows r, r + q, r + 2q ... of a part of q * fold rows become one."""

@@ -172,7 +172,7 @@ def look(sketch: Sketch) -> Look:
     squares, turn = np.linalg.eigh(images @ images.T)
     values, turn = np.sqrt(np.maximum(squares[::-1], 0.0)), turn[:, ::-1]
     energy, top = squared(image), float(values[0])
-    edge = edge_of(max(energy - float(values @ values), 0.0), sketch.image.shape)
+    edge = edge_of(max(energy - float(values @ values), 0.0), image.shape)
     out = values > 1.3 * edge
     count = len(values) if out[sketch.rank :].any() else min(sketch.rank, len(values))
     count = min(count, int((values > 1e-4 * top).sum()))
