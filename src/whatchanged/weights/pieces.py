@@ -51,8 +51,8 @@ class Pieces:
 
     A piece that is full is projected, D_i -> D_i P P' or Q_i Q_i' D_i, and only its images D_i P or Q_i' D_i stay. P
     are directions that a sketch of the rows so far shows; they serve the next pieces as long as they hold as much of
-    those, and only then are those not sketched, and end as soon as that can be told. |dW - projected|_F^2 is |dW|_F^2 less that of the images, exactly,
-    and no singular value is off by more (Weyl's inequality).
+    those, and only then are those not sketched, and end as soon as that can be told. |dW - projected|_F^2 is |dW|_F^2
+    less that of the images, exactly, and no singular value is off by more (Weyl's inequality).
     """
 
     def __init__(self, shape: tuple[int, int], start: int, rank: int, seed: int, room: Floats) -> None:
