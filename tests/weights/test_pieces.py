@@ -9,21 +9,24 @@ import pytest
 from whatchanged.weights import pieces
 from whatchanged.weights.room import Room
 from whatchanged.weights.sketch import Sketch
+from whatchanged.weights.spectrum import triples
 
 
 def found(monkeypatch, delta, rank=8, seed=0):
-    """What pieces of 350 rows, in blocks of 50, say of dW."""
-    monkeypatch.setattr(pieces, "BLOCK", 50 * delta.shape[1])
-    monkeypatch.setattr(pieces, "BLOCKS", 7)
+    """What pieces of 350 rows, or of 100 that may end early, in blocks of 50, say of dW; and where blocks were put."""
+    for name, value in {"BLOCK": 50 * delta.shape[1], "STRIPE": 2, "SHORT": 2, "BLOCKS": 7}.items():
+        monkeypatch.setattr(pieces, name, value)
     rows = pieces.piece_rows(*delta.shape)
     assert rows == 350
-    kept = pieces.Pieces(delta.shape, 0, rank, seed, np.full(rows * delta.shape[1], np.nan, np.float32))
+    room = np.full(pieces.entries_held(*delta.shape, rank), np.nan, np.float32)
+    kept, places = pieces.Pieces(delta.shape, 0, rank, seed, room), []
     for start in range(0, len(delta), 50):
         block = delta[start : start + 50]
         place = kept.place(start, len(block))
+        places.append((place.ctypes.data - room.ctypes.data) // delta.strides[0])
         place[:] = block
-        kept.add(start, place, float((block.astype(float) ** 2).sum()))
-    return kept, *kept.values(float((delta.astype(float) ** 2).sum()))
+        kept.add(start, len(block), float((block.astype(float) ** 2).sum()))
+    return kept, places, *kept.values(float((delta.astype(float) ** 2).sum()))
 
 
 def few_rows(rng):
@@ -48,7 +51,7 @@ DELTAS = {
 @pytest.mark.parametrize("name", DELTAS)
 def test_no_value_is_off_by_more_than_the_bound(monkeypatch, name):
     delta = DELTAS[name](np.random.default_rng(0)).astype(np.float32)
-    _, values, residual, exact = found(monkeypatch, delta)
+    _, _, values, residual, exact = found(monkeypatch, delta)
     true = np.linalg.svd(delta.astype(float), compute_uv=False)
     assert not exact
     assert (np.abs(true[: len(values)] - values) <= residual * (1 + 1e-6)).all()
@@ -58,11 +61,32 @@ def test_no_value_is_off_by_more_than_the_bound(monkeypatch, name):
 @pytest.mark.parametrize("name", ["low rank", "spikes in noise"])
 def test_what_stands_out_is_right_to_a_few_thousandths(monkeypatch, name):
     delta = DELTAS[name](np.random.default_rng(0)).astype(np.float32)
-    _, values, residual, _ = found(monkeypatch, delta)
+    _, _, values, residual, _ = found(monkeypatch, delta)
     true = np.linalg.svd(delta.astype(float), compute_uv=False)
     assert values[:3] == pytest.approx(true[:3], rel=3e-3)
     if name == "low rank":
         assert residual <= 2e-3 * np.linalg.norm(delta)
+
+
+def test_pieces_end_early_where_the_directions_of_the_first_serve(monkeypatch):
+    rng = np.random.default_rng(0)
+    first = [0, 50, 100, 150, 200, 250, 300]
+    _, places, *_ = found(monkeypatch, DELTAS["low rank"](rng).astype(np.float32))
+    # No more than what fits twice into a piece is left for the last one.
+    assert places == [*first, *[0, 50] * 7, 0, 50, 100]
+    _, places, *_ = found(monkeypatch, DELTAS["noise"](rng).astype(np.float32))
+    assert places == [*first * 3, 0, 50, 100]
+
+
+def test_other_rows_after_the_first_piece_are_seen(monkeypatch):
+    """A direction that only later rows have: the piece they are in is looked at again."""
+    rng = np.random.default_rng(0)
+    delta = made.low_rank(rng, np.ones((1200, 300)), 2, 0.1)
+    delta[700:] += made.low_rank(rng, np.ones((500, 300)), 1, 0.5)
+    _, _, values, residual, _ = found(monkeypatch, delta.astype(np.float32))
+    true = np.linalg.svd(delta, compute_uv=False)
+    assert values[:3] == pytest.approx(true[:3], rel=3e-3)
+    assert residual <= 2e-3 * np.linalg.norm(delta)
 
 
 def test_pieces_of_noise_look_like_noise(monkeypatch):
@@ -81,14 +105,33 @@ def test_the_sketch_adds_up_signed_rows():
     assert Sketch.of((256, 9000), 8, 3, 8) is None
     for start in range(0, 1500, 100):
         blocks.add(start, delta[start : start + 100])
+        assert blocks.filled == min(start // 2 + 50, 640)  # two rows become one
     once.add(0, delta)
     for sketch in (once, blocks):
-        assert sketch.image.shape == (640, 300)
+        assert (sketch.image.shape, sketch.filled) == ((640, 300), 640)
         # Every row is in it once, with a sign: on average |S dW|^2 = |dW|^2.
         assert np.linalg.norm(sketch.image) == pytest.approx(np.linalg.norm(delta), rel=0.05)
     alone = Sketch.of((400, 300), 8, 3, 8)
     alone.add(0, delta[:400])
     np.testing.assert_array_equal(np.abs(alone.image), np.abs(delta[:400]))
+    # What comes first need not be the first rows, and rows that nothing was added to may hold anything.
+    late = Sketch.of((400, 300), 8, 3, 8, np.full((400, 300), np.nan, np.float32))
+    late.add(200, delta[200:240])
+    assert late.filled == 240
+    np.testing.assert_array_equal(np.abs(late.image[:240]), np.abs(delta[:240] * (np.arange(240) >= 200)[:, None]))
+
+
+@pytest.mark.parametrize("rows", [[(295, 1), (299, -1)], [(5, 1), (29, -1)], [(7, 1), (8, -1)]])
+@pytest.mark.parametrize("length", [300, 1500])
+def test_few_rows_that_may_cancel_in_the_sketch(rows, length):
+    """The last rows alone; two rows that were swapped, whose differences are opposite."""
+    delta = np.zeros((length, 300), np.float32)
+    change = np.random.default_rng(0).standard_normal(300)
+    for row, sign in rows:
+        delta[row] = sign * change
+    for seed in range(8):
+        found = triples(delta, 8, seed)
+        assert found.values[0] == pytest.approx(np.linalg.norm(delta), rel=1e-4)
 
 
 def test_room_is_used_again_and_never_exceeded():

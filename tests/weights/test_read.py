@@ -9,7 +9,7 @@ import pytest
 from whatchanged.errors import CheckpointError, SpecError
 from whatchanged.weights import open_checkpoint
 from whatchanged.weights.adapter import Factors
-from whatchanged.weights.dtypes import rounding_variance, to_bfloat16, to_float16
+from whatchanged.weights.dtypes import NUMPY, rounding_variance, to_bfloat16, to_float16, widen
 
 
 @pytest.fixture
@@ -191,3 +191,14 @@ def test_rounding_is_by_the_definition(rng):
     np.testing.assert_array_equal(to_float16(values), made.rounded(values, "F16"))
     errors = (to_bfloat16(values).astype(float) - values) ** 2
     assert rounding_variance(to_bfloat16(values), "BF16") == pytest.approx(errors.mean(), rel=0.2)
+
+
+@pytest.mark.parametrize("dtype", ["F64", "F32", "F16", "BF16", "I8"])
+def test_widening_uses_the_room_it_is_given(rng, dtype):
+    values = np.round(10 * rng.standard_normal(12)).astype(np.float32)
+    raw = (values.view("<u4") >> 16).astype("<u2") if dtype == "BF16" else values.astype(NUMPY[dtype])
+    room = np.zeros((4, 5), np.float32)
+    wide = widen(raw.view(np.uint8), dtype, room)
+    np.testing.assert_array_equal(wide, values)
+    np.testing.assert_array_equal(widen(raw.view(np.uint8), dtype), values)
+    assert np.shares_memory(wide, raw if dtype == "F32" else room)

@@ -12,7 +12,7 @@ from whatchanged.weights.adapter import Factors
 from whatchanged.weights.dtypes import Bytes, Floats
 from whatchanged.weights.model import Spectrum, TensorDiff
 from whatchanged.weights.names import layer_of, module_of
-from whatchanged.weights.pieces import Pieces, block_rows, piece_rows
+from whatchanged.weights.pieces import Pieces, block_rows, entries_held
 from whatchanged.weights.read import Checkpoint
 from whatchanged.weights.spectrum import factor_triples, squared, summary
 from whatchanged.weights.stored import Tensor
@@ -28,9 +28,9 @@ class Side:
     tensor: Tensor
     factors: Factors | None = None
 
-    def values(self, raw: Bytes, start: int) -> Floats:
-        """float32[rows, columns] of a block read from row `start` on, the adapter's part added."""
-        stored = self.tensor.values(raw)
+    def values(self, raw: Bytes, start: int, room: Floats | None = None) -> Floats:
+        """float32[rows, columns] of a block read from row `start` on, the adapter's part added; `room` may be used."""
+        stored = self.tensor.values(raw, room)
         return stored if self.factors is None else stored + self.factors.rows(start, start + len(stored))
 
 
@@ -89,13 +89,11 @@ class Pair:
         alike = len(a.shape) == len(b.shape) == 2 and a.columns == b.columns
         return min(a.rows, b.rows) if alike else 0
 
-    @property
-    def held(self) -> int:
-        """Entries of dW that the spectrum needs at once, in float32: those of a matrix that is read."""
+    def held(self, rank: int) -> int:
+        """float32 numbers that the spectrum of a matrix that is read needs at once."""
         if self.base is None or self.untouched or self.from_factors or len(self.base.tensor.shape) != 2:
             return 0
-        columns = self.base.tensor.columns
-        return piece_rows(self.common_rows, columns) * columns
+        return entries_held(self.common_rows, self.base.tensor.columns, rank)
 
 
 def pair_up(name: str, base: Checkpoint, candidate: Checkpoint, third: Checkpoint | None) -> Pair:
@@ -112,7 +110,7 @@ def pair_up(name: str, base: Checkpoint, candidate: Checkpoint, third: Checkpoin
 def compare(pair: Pair, rank: int, seed: int, tick: Tick, room: Floats) -> TensorDiff:
     """Read the pair once and say how they differ; `tick` is told the bytes as they are read.
 
-    `room` is float32[pair.held] to keep dW in.
+    `room` is float32[pair.held(rank)] for its spectrum.
 
     Raises CheckpointError for NaN or infinity, or a file that ends early.
     """
@@ -153,21 +151,23 @@ def _read_diff(
     plain = same_type and not (base.factors or candidate.factors)
     pieces: Pieces | None = None
     identical = same_type
+    # One block of each, used again and again: it stays in a core's cache.
+    of_w, of_c, of_d = (np.empty((min(rows, block_rows(columns)), columns), np.float32) for _ in range(3))
     for start, raw_w, raw_c, raw_t in _blocks(pair, base, candidate, block_rows(columns), tick):
-        w = base.values(raw_w, start)
+        w = base.values(raw_w, start, of_w)
         equal = plain and _equal(raw_w, raw_c)
         if equal and pair.third is None:
             sums.same(start, w)
             if pieces is not None:
                 zeros = pieces.place(start, len(w))
                 zeros[:] = 0
-                pieces.add(start, zeros, 0.0)
+                pieces.add(start, len(w), 0.0)
             continue
-        c = candidate.values(raw_c, start)
         if len(room) and pieces is None:
             # Only now: equal tensors cost no memory.
             pieces = Pieces((rows, columns), start, rank, seed, room)
-        d = np.subtract(c, w, out=None if pieces is None else pieces.place(start, len(w)))
+        c = candidate.values(raw_c, start, of_c)
+        d = np.subtract(c, w, out=of_d[: len(w)] if pieces is None else pieces.place(start, len(w)))
         third = pair.third
         t = None if third is None or raw_t is None else third.values(raw_t, start) - w
         dd = sums.add(start, w, c, d, t)
@@ -175,7 +175,7 @@ def _read_diff(
         if not math.isfinite(dd):
             break
         if pieces is not None:
-            pieces.add(start, d, dd)
+            pieces.add(start, len(d), dd)
     if not (math.isfinite(sums.ww) and math.isfinite(sums.dd)):
         raise CheckpointError(f"tensor {pair.name} holds NaN or infinity: save the checkpoint again")
     result: dict[str, object] = {
@@ -236,17 +236,17 @@ def _blocks(
     pair: Pair, base: Side, candidate: Side, rows: int, tick: Tick
 ) -> Iterator[tuple[int, Bytes, Bytes, Bytes | None]]:
     """(first row, base, candidate, third), cut to the rows that base and candidate share."""
-    start = 0
+    start, common = 0, pair.common_rows
     thirds = pair.third.tensor.raw_blocks(rows) if pair.third else None
     row_bytes = [side.tensor.nbytes // max(side.tensor.rows, 1) for side in (base, candidate, pair.third or base)]
     for raw_w, raw_c in zip(base.tensor.raw_blocks(rows), candidate.tensor.raw_blocks(rows), strict=False):
         raw_t = next(thirds) if thirds else None
-        count = min(rows, pair.common_rows - start)
+        count = min(rows, common - start)
         tick(len(raw_w) + len(raw_c) + (0 if raw_t is None else len(raw_t)))
         w, c = raw_w[: count * row_bytes[0]], raw_c[: count * row_bytes[1]]
         yield start, w, c, None if raw_t is None else raw_t[: count * row_bytes[2]]
         start += count
-        if start >= pair.common_rows:
+        if start >= common:
             return
 
 
@@ -254,7 +254,7 @@ def _equal(a: Bytes, b: Bytes) -> bool:
     wide = len(a) // 8 * 8
     # Tensors that differ mostly differ at once.
     return (
-        np.array_equal(a[:64], b[:64])
+        a[:64].tobytes() == b[:64].tobytes()
         and np.array_equal(a[:wide].view("<u8"), b[:wide].view("<u8"))
         and np.array_equal(a[wide:], b[wide:])
     )

@@ -108,7 +108,8 @@ def _pairs(opened: Sequence[Checkpoint]) -> list[Pair]:
 
 
 def _compare_all(pairs: Sequence[Pair], rank: int, seed: int, progress: Progress) -> tuple[tuple[TensorDiff, ...], int]:
-    room = Room(4 * AT_ONCE * max(pair.held for pair in pairs) + SPARE)
+    largest = max(pair.held(rank) for pair in pairs)
+    room = Room(4 * AT_ONCE * largest + SPARE)
     lock, read = threading.Lock(), 0
 
     def tick(nbytes: int) -> None:
@@ -118,8 +119,10 @@ def _compare_all(pairs: Sequence[Pair], rank: int, seed: int, progress: Progress
             progress.advance(nbytes)
 
     def work(pair: Pair) -> TensorDiff:
-        with room.take(pair.held) as buffer:
-            return compare(pair, rank, seed, tick, buffer)
+        count = pair.held(rank)
+        # Matrices of about one size take turns with the same buffers.
+        with room.take(largest if 2 * count > largest else count) as buffer:
+            return compare(pair, rank, seed, tick, buffer[:count])
 
     # The largest first, so that no core is left alone with it at the end.
     order = sorted(range(len(pairs)), key=lambda i: -pairs[i].nbytes)

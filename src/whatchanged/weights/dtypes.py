@@ -29,16 +29,20 @@ def known(dtype: str, name: str, file: object) -> str:
     return dtype
 
 
-def widen(raw: Bytes, dtype: str) -> Floats:
-    """float32[n] of stored bytes; a view of them where they are float32 already."""
+def widen(raw: Bytes, dtype: str, room: Floats | None = None) -> Floats:
+    """float32[n] of stored bytes: a view of them where they are float32 already, else written to `room`, if given."""
     numbers: NDArray[Any] = raw.view(NUMPY[dtype])
-    if dtype == "BF16":
-        # A bfloat16 is the upper half of a float32.
-        bits = numbers.astype("<u4")
-        np.left_shift(bits, 16, out=bits)
-        wide: Floats = bits.view("<f4")
+    if dtype == "F32":
+        return numbers
+    wide: Floats = np.empty(len(numbers), np.float32) if room is None else room.reshape(-1)[: len(numbers)]
+    if dtype != "BF16":
+        np.copyto(wide, numbers, casting="unsafe")
         return wide
-    return numbers if dtype == "F32" else numbers.astype(np.float32)
+    # A bfloat16 is the upper half of a float32.
+    bits = wide.view("<u4")
+    np.copyto(bits, numbers)
+    np.left_shift(bits, 16, out=bits)
+    return wide
 
 
 def to_bfloat16(values: Floats) -> Floats:

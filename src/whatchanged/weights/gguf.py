@@ -46,8 +46,11 @@ def _tensor(file: Path, entry: Any) -> Tensor:
     return Tensor(entry.name, dtype, shape, file, int(entry.data_offset), int(entry.n_bytes), **decode)
 
 
-def dequantise(raw: Bytes, dtype: str) -> Floats:
-    """float32[n] of whole quantised blocks. Raises CheckpointError for a dtype that gguf cannot widen."""
+def dequantise(raw: Bytes, dtype: str, room: Floats | None = None) -> Floats:
+    """float32[n] of whole quantised blocks, in memory of its own.
+
+    Raises CheckpointError for a dtype that gguf cannot widen.
+    """
     from gguf.constants import GGMLQuantizationType
     from gguf.quants import dequantize
 

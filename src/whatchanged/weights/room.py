@@ -33,7 +33,7 @@ class Room:
     def _find(self, count: int) -> Floats | None:
         for i, buffer in enumerate(self._idle):
             # A small matrix must not sit on the memory of a large one.
-            if count <= len(buffer) <= 2 * count:
+            if count <= len(buffer) <= 4 * count:
                 return self._idle.pop(i)
         while self._idle and self._free < 4 * count:
             self._free += self._idle.pop().nbytes

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from whatchanged.weights.adapter import Factors
 from whatchanged.weights.dtypes import Floats
 from whatchanged.weights.model import Spectrum
-from whatchanged.weights.sketch import Sketch
+from whatchanged.weights.sketch import Sketch, rows_of
 
 Doubles = NDArray[np.float64]
 
@@ -53,9 +53,14 @@ def triples(delta: Floats, rank: int, seed: int) -> Triples:
     return Triples(found.left, found.values, found.right, residual(energy, float(found.values @ found.values)), False)
 
 
-def sketch_of(shape: tuple[int, int], rank: int, seed: int) -> Sketch | None:
-    """An empty sketch for a dW of this shape; None if its spectrum is exact without one."""
-    return Sketch.of(shape, rank, seed, OVERSAMPLING)
+def sketch_of(shape: tuple[int, int], rank: int, seed: int, room: Floats | None = None) -> Sketch | None:
+    """An empty sketch for a dW of this shape, in float32[sketch_rows, n]; None if its spectrum is exact without one."""
+    return Sketch.of(shape, rank, seed, OVERSAMPLING, room)
+
+
+def sketch_rows(shape: tuple[int, int], rank: int) -> int:
+    """Rows of that sketch; 0 if there is none."""
+    return rows_of(shape, rank + OVERSAMPLING)
 
 
 def factor_triples(factors: Factors) -> Triples:
@@ -154,10 +159,15 @@ class Look:
 
 def look(sketch: Sketch) -> Look:
     """The sketch's leading directions: one and a half steps of the power iteration from random ones."""
-    image, width = sketch.image, sketch.width
+    image, width = sketch.image[: sketch.filled], sketch.width
     # Its rows, signs and all, are random already: their sums are a smaller sketch.
-    start = image[: len(image) // width * width].reshape(-1, width, image.shape[1]).sum(0)
+    start = np.zeros((width, image.shape[1]), np.float32)
+    for first in range(0, len(image), width):
+        rows = image[first : first + width]
+        start[: len(rows)] += rows
     left = _orthonormal(image @ start.T, np.zeros((len(image), 0), np.float32))
+    if not left.shape[1]:
+        return blind(sketch)
     images = (left.T @ image).astype(np.float64)
     squares, turn = np.linalg.eigh(images @ images.T)
     values, turn = np.sqrt(np.maximum(squares[::-1], 0.0)), turn[:, ::-1]
@@ -173,6 +183,13 @@ def look(sketch: Sketch) -> Look:
         share=float((values[out] ** 2).sum()) / energy,
         met=sketch.met,
     )
+
+
+def blind(sketch: Sketch) -> Look:
+    """Random directions, where rows of dW cancel in the sketch: two rows that were swapped may."""
+    random = np.random.default_rng(0).standard_normal((sketch.image.shape[1], sketch.width))
+    directions = np.linalg.qr(random)[0].astype(np.float32)
+    return Look(directions, wide=True, coming=math.inf, share=1.0, met=sketch.met)
 
 
 def leading_range(delta: Floats, sketch: Sketch, energy: float) -> Factors:

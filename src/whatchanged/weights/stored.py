@@ -27,7 +27,7 @@ class Tensor:
     file: Path
     offset: int
     nbytes: int
-    decode: Callable[[Bytes, str], Floats] = widen
+    decode: Callable[[Bytes, str, Floats | None], Floats] = widen
 
     @property
     def columns(self) -> int:
@@ -62,9 +62,9 @@ class Tensor:
                 raise CheckpointError(f"'{self.file}' ends inside tensor {self.name}: download or save it again")
             done += got
 
-    def values(self, raw: Bytes) -> Floats:
-        """float32[rows, columns] of what `raw_blocks` gave."""
-        return self.decode(raw, self.dtype).reshape(-1, self.columns)
+    def values(self, raw: Bytes, room: Floats | None = None) -> Floats:
+        """float32[rows, columns] of what `raw_blocks` gave; it may be a view of that, or lie in `room`."""
+        return self.decode(raw, self.dtype, room).reshape(-1, self.columns)
 
     def read(self) -> Floats:
         """float32[shape], the whole tensor: for small ones, as an adapter's factors."""

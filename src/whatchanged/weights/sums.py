@@ -22,6 +22,12 @@ def dot(a: Floats, b: Floats) -> float:
     return float(np.dot(a.reshape(-1), b.reshape(-1)))
 
 
+def _seen(c: Floats) -> bool:
+    """Whether a look at a hundredth of a block sees a zero; at all of a small one."""
+    few = c.reshape(-1)[:: 97 if c.size > 97 * 97 else 1]
+    return np.count_nonzero(few) < len(few)
+
+
 @dataclass
 class Sums:
     """Running totals. W, D and T are base, difference, and (third - base); `ww` is the sum of W * W, and so on."""
@@ -45,7 +51,9 @@ class Sums:
     samples: list[tuple[Floats, Floats]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._wanted = np.unique(np.linspace(0, max(self.rows - 1, 0), SAMPLED_ROWS).astype(int))
+        wanted = np.linspace(0, max(self.rows - 1, 0), SAMPLED_ROWS).astype(int)
+        # The next one last.
+        self._wanted: list[int] = sorted(set(wanted.tolist()), reverse=True)
 
     def add(self, start: int, w: Floats, c: Floats, d: Floats, t: Floats | None) -> float:
         """A block of rows from `start` on: base, candidate, candidate - base, third - base, all [rows, columns].
@@ -53,42 +61,41 @@ class Sums:
         Returns the block's |D|_F^2. Zeros are counted where a look at a hundredth of the block sees one: what is
         fewer is no pruning.
         """
-        ww, dd = dot(w, w), dot(d, d)
-        self.ww += ww
+        dd = dot(d, d)
+        self.ww += dot(w, w)
         self.dd += dd
         self.wd += dot(w, d)
         if t is not None:
             self.wt, self.dt, self.tt = self.wt + dot(w, t), self.dt + dot(d, t), self.tt + dot(t, t)
-        self.sample(start, w, c)
+        self._sample(start, w, c)
         if dd:
             # As bits: counting floats is five times slower, and a difference of equals is never -0.
             self.changed += int(np.count_nonzero(d.view("<u4")))
-            self._zeros(w, c)
+            self.groups += d.size // 4
+            if _seen(c):
+                self._zeros(w, c)
         self._round(w, c)
         return dd
 
     def same(self, start: int, w: Floats) -> None:
         """A block that is bit for bit the same in both."""
         self.ww += dot(w, w)
-        self.sample(start, w, w)
+        self._sample(start, w, w)
         self._round(w, w)
 
     def _round(self, w: Floats, c: Floats) -> None:
         """Drop the dtypes to which `w`, rounded, is not `c`. Few entries mostly tell."""
-        for few in (slice(1), slice(None)):
+        for few in (slice(1), slice(None)) if self.roundings else ():
             self.roundings = {name for name in self.roundings if np.array_equal(ROUNDING[name](w[few]), c[few])}
 
-    def sample(self, start: int, w: Floats, c: Floats) -> None:
+    def _sample(self, start: int, w: Floats, c: Floats) -> None:
         """Keep the wanted rows of this block."""
         columns = SAMPLED_COLUMNS if self.rows == 1 else None
-        for row in self._wanted[(self._wanted >= start) & (self._wanted < start + len(w))] - start:
+        while self._wanted and self._wanted[-1] < start + len(w):
+            row = self._wanted.pop() - start
             self.samples.append((w[row, :columns].copy(), c[row, :columns].copy()))
 
     def _zeros(self, w: Floats, c: Floats) -> None:
-        few = c.reshape(-1)[:: 97 if c.size > 97 * 97 else 1]
-        if c[0].all() and few.all():
-            self.groups += c.size // 4
-            return
         zero = c == 0
         gone = zero & (w != 0)
         size = np.abs(w)
@@ -99,7 +106,6 @@ class Sums:
         self.pruned_rows += int(pruned.sum())
         self.smallest_first += int((pruned & (largest_gone <= smallest_kept)).sum())
         if self.columns % 4 == 0:
-            self.groups += c.size // 4
             self.two_of_four += int((zero.reshape(-1, 4).sum(1) >= 2).sum())
 
     @property
