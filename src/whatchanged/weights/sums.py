@@ -25,7 +25,7 @@ def dot(a: Floats, b: Floats) -> float:
 def _seen(c: Floats) -> bool:
     """Whether a look at a hundredth of a block sees a zero; at all of a small one."""
     few = c.reshape(-1)[:: 97 if c.size > 97 * 97 else 1]
-    return np.count_nonzero(few) < len(few)
+    return bool(np.count_nonzero(few) < len(few))
 
 
 @dataclass
