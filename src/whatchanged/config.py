@@ -79,9 +79,7 @@ class AuditConfig(Record):
     coupled: bool = Field(True, description="Share random numbers between the two models' samples.")
     access: AccessName = Field("weights", description="Use no more of the models than this, whatever they give.")
     attribute: bool = Field(False, description="Say which weights carry findings about openings; takes minutes.")
-    reasoner: str | None = Field(
-        None, description="Language model that proposes hypotheses and prompts; it confirms none."
-    )
+    reasoner: str | None = Field(None, description="Language model that proposes claims and prompts; it confirms none.")
     critic: str | None = Field(None, description="Language model that attacks hypotheses before they are tested.")
     judge: str | None = Field(None, description="Language model that decides rubric predicates, blind.")
     rubric: tuple[str, ...] = Field((), description="A sentence on an answer for the judge to test; may be repeated.")
@@ -89,9 +87,7 @@ class AuditConfig(Record):
     finders: tuple[str, ...] = Field((), description="Search beyond the pool with this alone; repeat, or 'none'.")
     library: Path | None = Field(None, description="SQLite file of prompts that found something: read, then added to.")
     validators: tuple[str, ...] = Field((), description="Validation of confirmed findings; repeat for several.")
-    self_report: bool = Field(
-        False, description="Ask both models about themselves, as a source of hypotheses and prompts."
-    )
+    self_report: bool = Field(False, description="Ask both models about themselves, for claims and prompts to test.")
     max_cost: float | None = Field(None, gt=0, description="Stop paid calls before they pass this many US dollars.")
     identity_shortcut: bool = Field(True, description="Score a model against itself once.")
     method: str = Field("audit", description="How changes are looked for: the audit, or an older system by name.")

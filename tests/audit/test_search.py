@@ -3,7 +3,7 @@
 import pytest
 from words import KITCHEN, SAILOR, TOPICS, Plant, WordSubject, prompts_about
 
-from whatchanged import audit, registry
+from whatchanged import audit
 from whatchanged.errors import SpecError
 from whatchanged.records import Region
 from whatchanged.report import render_html
@@ -95,4 +95,4 @@ def test_screen_searches_too(toys, tmp_path):
     toys(WordSubject(), WordSubject(ANCHOR, drift=DRIFT), POOL)
     screened = audit.screen("base", "candidate", out=tmp_path / "run")
     assert SAILOR in {lead.phrase for lead in screened.leads}
-    assert [use.name for use in screened.finders] == [name for name, f in registry.finders.items() if f.cheap]
+    assert [use.name for use in screened.finders] == ["vocabulary-sweep", "subject-sweep"]
