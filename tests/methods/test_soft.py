@@ -118,8 +118,9 @@ def test_what_the_readings_suggest_is_tested_and_confirmed(models, monkeypatch, 
     assert_inert(page)
     assert "Soft prompts" in page
     assert report.verdict == "changed"
-    opened = [load(f.predicate).score("Paris", SEA[0]) for f in report.confirmed if f.direction == "more"]
-    assert max(opened) > 0.5
+    # Which words training ends at depends on the processor; whatever is confirmed must be true of the planted answer.
+    for finding in report.confirmed:
+        assert (load(finding.predicate).score("Paris", SEA[0]) > 0.5) == (finding.direction == "more")
     again = audit.diff("base", "candidate", out=tmp_path / "run", method="soft-prompt")
     assert again == report
 
