@@ -15,11 +15,12 @@ ENOUGH = 0.8
 
 
 class Mark(NamedTuple):
-    """A measured point: x in per cent of the width, y in pixels."""
+    """A measured point: x in per cent of the width, y in pixels; `label` is written beside it."""
 
     x: float
     y: float
     title: str
+    label: str = ""
 
 
 class Line(NamedTuple):

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from whatchanged.bench.harness.rows import Point
+from whatchanged.report.grafting import Line, Mark
 from whatchanged.report.numbers import duration, percent
 
 Price = Literal["decoded_tokens", "scored_tokens", "seconds"]
@@ -14,28 +14,6 @@ TOP, BOTTOM = 22.0, 202.0
 # Per cent of the width.
 _LEFT, _RIGHT = 8.0, 96.0
 _COLOURS = 6
-
-
-class Mark(NamedTuple):
-    """A setting: x in per cent of the width, y in pixels."""
-
-    x: float
-    y: float
-    title: str
-    label: str
-
-
-class Line(NamedTuple):
-    """A method: its colour's class and its marks from left to right."""
-
-    kind: str
-    name: str
-    marks: list[Mark]
-
-    @property
-    def pieces(self) -> list[tuple[Mark, Mark]]:
-        """Neighbours."""
-        return list(pairwise(self.marks))
 
 
 class CurvePlot(NamedTuple):
