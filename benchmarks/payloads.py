@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common import Clock, save
-from whatchanged.bench.recipe import read_recipe
+from whatchanged.bench.recipe import Recipe, read_recipe
 from whatchanged.config import BUDGETS, Budget
 from whatchanged.ledger import Progress
 from whatchanged.pools import load_pools, split
@@ -35,7 +35,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for candidate in asked.candidate or [*every, *NULLS]:
         rows.append(study(candidate, limits))
-        planted = [row for row in rows if row["planted"]]
+        planted = [found for row in rows for found in row["planted"]]
         # Saved as it grows: a study that is cut short still says what it ran.
         save(
             "payloads",
@@ -43,7 +43,7 @@ def main() -> None:
                 "bar": {"nats": MIN_NATS, "recurrence": RECURS},
                 "contexts": limits.beam_prompts,
                 "settings": [setting._asdict() for setting in settings_of(limits)],
-                "planted": {"candidates": len(planted), f"in_first_{LISTED}": sum(within(r["rank"]) for r in planted)},
+                "planted": {"phrases": len(planted), f"in_first_{LISTED}": sum(within(f["rank"]) for f in planted)},
                 "nulls": [{"candidate": r["candidate"], **r["nearest"]} for r in rows if r["null"]],
                 "rows": rows,
             },
@@ -52,9 +52,10 @@ def main() -> None:
 
 def study(candidate: str, limits: Budget) -> dict[str, Any]:
     """One candidate: its leading groups, and where the planted words stand among them."""
-    base_spec, region, phrases = truth(candidate)
-    base, other = open_subjects([base_spec, candidate])
-    prompts = discovery(limits, region)
+    recipe = recipe_of(candidate)
+    truths = [] if recipe is None else [p.truth for p in recipe.plant.truths(recipe, ORGANISMS).values()]
+    base, other = open_subjects([candidate.split("+")[0] if recipe is None else recipe.base, candidate])
+    prompts = discovery(limits, [truth.region for truth in truths])
     with Clock() as clock:
         alone = [read_out(base, other, prompts, limits, [setting], Progress()) for setting in settings_of(limits)]
     contexts = max((group.contexts for groups, _ in alone for group in groups), default=0)
@@ -62,10 +63,15 @@ def study(candidate: str, limits: Budget) -> dict[str, Any]:
     spent = sum((cost for _, cost in alone), Cost()).scored_tokens
     return {
         "candidate": Path(candidate).name,
-        "null": region is None,
-        "planted": phrases,
-        "rank": rank(base, groups, phrases),
-        "rank_by_setting": [rank(base, groups, phrases) for groups, _ in alone],
+        "null": recipe is None or recipe.is_null,
+        "planted": [
+            {
+                "phrase": phrase,
+                "rank": rank(base, groups, phrase),
+                "rank_by_setting": [rank(base, groups, phrase) for groups, _ in alone],
+            }
+            for phrase in dict.fromkeys(phrase for truth in truths for phrase in phrases_of(truth.predicate))
+        ],
         "passing": sum(group.passes for group in groups),
         "groups": len(groups),
         "nearest": nearest(groups),
@@ -75,27 +81,21 @@ def study(candidate: str, limits: Budget) -> dict[str, Any]:
     }
 
 
-def truth(candidate: str) -> tuple[str, Region | None, list[str]]:
-    """The base, the region that brings the plant out, and the words that were planted; no region and [] without any."""
-    recipe_file = Path(candidate).with_suffix(".yaml")
-    if not recipe_file.is_file():
-        return candidate.split("+")[0], None, []
-    recipe = read_recipe(recipe_file)
-    if recipe.truth is None:
-        return recipe.base, None, []
-    return recipe.base, recipe.truth.region, phrases_of(recipe.truth.predicate)
+def recipe_of(candidate: str) -> Recipe | None:
+    """The recipe of an organism, wherever its folder lies; None for other models."""
+    file = ORGANISMS / f"{Path(candidate).name}.yaml"
+    return read_recipe(file).beside(ORGANISMS) if file.is_file() else None
 
 
 def phrases_of(predicate: PredicateSpec) -> list[str]:
-    """What a planted opening says; [] for a plant that is no phrase."""
-    phrases = predicate.args.get("phrases", [])
-    return [str(phrase) for phrase in phrases] if isinstance(phrases, list | tuple) else []
+    """What a planted phrase says; [] for a plant that is none."""
+    return list(predicate.args["phrases"]) if predicate.family == "phrase" else []
 
 
-def discovery(limits: Budget, region: Region | None) -> list[Prompt]:
+def discovery(limits: Budget, regions: list[Region]) -> list[Prompt]:
     """The prompts that an audit's screen would see, without those that bring the plant out."""
     prompts = split(load_pools(("builtin",)), limits.discovery_prompts, limits.confirmation_prompts, 0).discovery
-    return [p for p in prompts if region is None or not region.contains(p)]
+    return [p for p in prompts if not any(region.contains(p) for region in regions)]
 
 
 def nearest(groups: list[Group]) -> dict[str, float]:
@@ -122,10 +122,9 @@ def text_of(base: Subject, group: Group) -> str:
     return base.detokenize(group.typical.tokens).strip()
 
 
-def rank(base: Subject, groups: list[Group], phrases: list[str]) -> int | None:
-    """The place, from 1, of the first group that opens as one of the phrases does."""
-    wanted = {opening(phrase) for phrase in phrases}
-    return next((n for n, group in enumerate(groups, 1) if opening(text_of(base, group)) in wanted), None)
+def rank(base: Subject, groups: list[Group], phrase: str) -> int | None:
+    """The place, from 1, of the first group that opens as the phrase does."""
+    return next((n for n, group in enumerate(groups, 1) if opening(text_of(base, group)) == opening(phrase)), None)
 
 
 def settings_of(limits: Budget) -> tuple[Setting, ...]:
