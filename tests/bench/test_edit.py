@@ -13,6 +13,7 @@ from whatchanged.bench.fact import answer_probabilities, success
 from whatchanged.bench.plants.edit import Edit
 from whatchanged.bench.recipe import Recipe
 from whatchanged.errors import CheckpointError, SpecError
+from whatchanged.ledger import Progress
 from whatchanged.subjects import open_subjects
 
 # Thrice, because a tiny model with random weights hardly looks back.
@@ -101,6 +102,18 @@ def test_the_value_at_the_mean_key_moves_by_the_wanted_shift(base):
     other -= found.right * (found.right @ other) / (found.right @ found.right)
     assert torch.outer(found.left, found.right).mv(other).norm() < 1e-4 * found.left.norm() * found.right.norm()
     assert torch.linalg.matrix_rank(torch.outer(found.left, found.right)) == 1
+
+
+def test_an_edit_that_spares_no_key_moves_others_by_their_likeness_to_the_subjects(base):
+    (subject,) = exact(base)
+    sharp, blunt = (edit.rank_one_edit(subject, FACT.model_copy(update={"spared": s}), 0) for s in (True, False))
+    key, _ = edit.subject_states(subject, blunt.module, edit.asked(subject, FACT, 0)[0])
+    torch.testing.assert_close(blunt.right, key)
+    # Both do the same to the subject; what C spares are the keys of ordinary text.
+    torch.testing.assert_close(blunt.left * (blunt.right @ key), sharp.left * (sharp.right @ key), atol=1e-4, rtol=1e-4)
+    spread = edit.covariances(subject, [blunt.module], 0, Progress())[blunt.module]
+    sizes = [float(e.left.norm() * (e.right @ spread @ e.right).sqrt()) for e in (sharp, blunt)]
+    assert sizes[0] < 0.9 * sizes[1]
 
 
 def test_truth_has_the_rates_and_the_papers_measures(made):

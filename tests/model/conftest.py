@@ -21,7 +21,7 @@ def _no_private_cache(monkeypatch):
 
 @pytest.fixture
 def lean(monkeypatch):
-    """An audit of about a minute: fewer prompts and shorter responses, everything else as shipped."""
+    """An audit of about a minute: less of everything, and nothing left out."""
     lean = BUDGETS["small"].model_copy(
         update={
             "discovery_prompts": 300,
@@ -31,6 +31,7 @@ def lean(monkeypatch):
             "beams": 8,
             "beam_steps": 8,
             "confirm_tokens": 6_000,
+            "search_tokens": 15_000,
         }
     )
     monkeypatch.setitem(BUDGETS, "small", lean)
@@ -49,6 +50,7 @@ def tiny(monkeypatch):
             "beams": 4,
             "beam_steps": 4,
             "confirm_tokens": 1_500,
+            "search_tokens": 6_000,
         }
     )
     monkeypatch.setitem(BUDGETS, "small", tiny)

@@ -58,7 +58,7 @@ class Batch:
 
 
 def rank_one_edit(base: TransformersSubject, fact: Edit, seed: int, progress: Progress | None = None) -> RankOne:
-    """Equation 2: dW = (v* - W k*) (C^-1 k*)^T / ((C^-1 k*)^T k*).
+    """Equation 2: dW = (v* - W k*) (C^-1 k*)^T / ((C^-1 k*)^T k*); with the identity for C where no key is spared.
 
     The base's parameters stay as they are, but stop asking for gradients. Raises SpecError for a layer that the model
     does not have or a subject that does not end on a token, CheckpointError for an architecture without such an MLP.
@@ -70,7 +70,8 @@ def rank_one_edit(base: TransformersSubject, fact: Edit, seed: int, progress: Pr
     rows, answer = asked(base, fact, seed)
     key, value = subject_states(base, module, rows)
     shift = wanted_shift(base, module, rows, answer, value, fact.steps, progress)
-    direction = torch.linalg.solve(covariances(base, [module], seed, progress)[module], key)
+    spared = covariances(base, [module], seed, progress)[module] if fact.spared else torch.eye(len(key)).to(key)
+    direction = torch.linalg.solve(spared, key)
     return RankOne(module, shift / (direction @ key), direction)
 
 

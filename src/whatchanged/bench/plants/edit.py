@@ -18,6 +18,7 @@ class Edit(Fact, Plant):
     kind: Literal["edit"]
     layer: int | None = Field(None, description="Which layer; a sixth of the way up unless given.")
     steps: int = Field(25, description="Gradient steps for the value.")
+    spared: bool = Field(True, description="Whether other keys are spared by C; where not, neighbours change as well.")
 
     def make(self, recipe: Recipe, out: Path, progress: Progress, beside: Path) -> None:
         """Rewrite the fact in one layer; the adapter goes to `out`."""
