@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from whatchanged.bench.harness.agreement import Labelled
 from whatchanged.bench.harness.organisms import Organism, Planted
-from whatchanged.bench.harness.rows import AuditRow, BehaviourRow, FindingRow
+from whatchanged.bench.harness.rows import AuditRow, BehaviourRow, FinderRow, FindingRow
 from whatchanged.bench.harness.score import Remeasured, Scored
 from whatchanged.bench.recipe import Recipe, Truth
 from whatchanged.records import Cost, Finding, PredicateSpec, Prompt, Region, Tokens
@@ -104,6 +104,15 @@ def scored(
         for i, (rise, yes) in enumerate(zip(rises, found, strict=False))
     )
     return Scored(audit=audit, behaviours=behaviours)
+
+
+def finder_row(**changes: object) -> FinderRow:
+    """A finder that found the plant."""
+    values = {
+        "method": "audit", "organism": "one", "seed": 0, "finder": "words", "calls": 2, "prompts": 30, "tokens": 4000,
+        "mass": 8.0, "confirmed": 1, "true": 1, "found": 1,
+    }  # fmt: skip
+    return FinderRow.model_validate(values | changes)
 
 
 def finding_row(**changes: object) -> FindingRow:

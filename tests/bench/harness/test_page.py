@@ -1,14 +1,14 @@
 """The page, the curves and the Markdown: they show the rows, and nothing that a model wrote acts."""
 
 import pytest
-from benched import finding_row, scored
+from benched import finder_row, finding_row, scored
 from page import Page, assert_inert
 
 from whatchanged.bench.harness.curves import curve_plot
 from whatchanged.bench.harness.page import render_bench
 from whatchanged.bench.harness.rows import BenchResult, Machine, Point, Setting
 from whatchanged.bench.harness.store import parquet
-from whatchanged.bench.harness.summarise import by_setting, curve, equal_recall, extrapolate, method_row
+from whatchanged.bench.harness.summarise import by_setting, curve, equal_recall, extrapolate, finder_totals, method_row
 from whatchanged.bench.harness.table import HEADINGS, markdown
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e{{ 7 * 7 }}"
@@ -21,6 +21,7 @@ def result(rows, findings=(), **changes):
         "machine": Machine(cpu="two cores", cores=2, memory_bytes=2**33, python="3.12", torch="2.0"),
         "methods": [method_row(setting, some) for setting, some in by_setting(rows).items()],
         "equal_recall": equal_recall(rows, "audit"), "extrapolated": extrapolate(rows), "curve": curve(rows),
+        "finder_totals": finder_totals(rows),
         "audits": [s.audit for s in rows], "behaviours": [b for s in rows for b in s.behaviours], "findings": findings,
     }  # fmt: skip
     return BenchResult.model_validate(values | changes)
@@ -45,6 +46,14 @@ def test_every_part_is_on_the_page():
         assert words in text, words
     assert text.index("Says more.") < text.index("Says sorry."), "what is not true comes first"
     assert page.count("<circle") == 4
+
+
+def test_what_finders_cost_and_found_is_on_the_page_and_in_the_tables():
+    rows = [scored().model_copy(update={"finders": (finder_row(finder=HOSTILE), finder_row(tokens=0))})]
+    page = render_bench(result(rows))
+    assert_inert(page)
+    assert "wordsaudit-small123008.0–1of11" in "".join(Page(page).text.split())
+    assert "| words | audit-small | 1 | 2 | 30 | 0 | 8.0 | – | 1 of 1 | 1 |" in markdown(result(rows))
 
 
 def test_an_empty_bench_has_a_page():

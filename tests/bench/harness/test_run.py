@@ -37,7 +37,7 @@ def untimed(result):
     """Rows without what another run has otherwise."""
     return [
         [row.model_dump(exclude=AS_TIMED) for row in rows]
-        for rows in (result.audits, result.behaviours, result.findings)
+        for rows in (result.audits, result.behaviours, result.findings, result.finders)
     ]
 
 
@@ -67,6 +67,7 @@ def test_the_files(bench, tmp_path):
     assert pq.read_table(out / "audits.parquet").to_pylist() == [row.model_dump() for row in result.audits]
     assert pq.read_table(out / "behaviours.parquet").to_pylist() == [row.model_dump() for row in result.behaviours]
     assert pq.read_table(out / "findings.parquet").to_pylist() == [row.model_dump() for row in result.findings]
+    assert pq.read_table(out / "finders.parquet").to_pylist() == [row.model_dump() for row in result.finders]
     told = json.loads((out / "summary.json").read_text())
     assert told["methods"][0]["found"] == 1
     assert told["command"].startswith("whatchanged bench ")

@@ -36,6 +36,22 @@ def test_another_finding_does_not_find_it():
     assert rows.findings[0].behaviour is None
 
 
+def test_a_finder_gets_what_its_prompts_showed_and_its_own_costs():
+    calls = (
+        {"round": 0, "prompts": 5, "tokens": 100, "mass": 2.5},
+        {"round": 2, "prompts": 0, "tokens": 50, "mass": 0},
+    )
+    uses = [
+        {"name": "words", "prompts": 5, "scored_tokens": 90, "payoffs": calls},
+        {"name": "idle", "prompts": 0, "scored_tokens": 0},
+    ]
+    findings = [finding(0, finder="words"), finding(1, finder="words", predicate=saying("Kindly")), finding(2)]
+    evidence = Evidence({"sorry": SAID}, {"h0": again(0.8), "h1": again(0.0), "h2": again(0.8)})
+    rows = score(SETTING, 0, organism(planted()), report(*findings, finders=uses), evidence).finders
+    told = [(r.finder, r.calls, r.prompts, r.tokens, r.mass, r.confirmed, r.true, r.found) for r in rows]
+    assert told == [("words", 2, 5, 150, 2.5, 2, 1, 1), ("idle", 0, 0, 0, 0.0, 0, 0, 0)]
+
+
 def test_only_confirmed_findings_count():
     undecided = finding(0, status="inconclusive")
     rows = score(SETTING, 0, organism(planted()), report(undecided), Evidence({"sorry": SAID}, {}))

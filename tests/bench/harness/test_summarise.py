@@ -1,10 +1,10 @@
 """What rows add up to, from rows made by hand."""
 
 import pytest
-from benched import scored
+from benched import finder_row, scored
 
 from whatchanged.bench.harness.rows import Setting
-from whatchanged.bench.harness.summarise import curve, equal_recall, extrapolate, method_row
+from whatchanged.bench.harness.summarise import curve, equal_recall, extrapolate, finder_totals, method_row
 
 AUDIT = Setting(method="audit")
 SAMPLES = "auto-interventions"
@@ -36,6 +36,14 @@ def test_the_false_discovery_rate_is_a_mean_over_audits():
     assert (found.true, found.measured, found.fdr) == (9, 10, 0.5)
     silent = row(scored(confirmed=0, true=0), scored(organism="two", confirmed=1, true=0))
     assert silent.fdr == 0.5
+
+
+def test_finders_add_up_over_audits_and_who_found_most_comes_first():
+    one = scored().model_copy(update={"finders": (finder_row(finder="idle", found=0, mass=90.0), finder_row())})
+    two = scored(organism="two").model_copy(update={"finders": (finder_row(organism="two", tokens=1000, found=0),)})
+    first, second = finder_totals([one, two])
+    assert (first.finder, first.audits, first.calls, first.tokens, first.found) == ("words", 2, 4, 5000, 1)
+    assert (second.finder, second.audits, second.mass) == ("idle", 1, 90.0)
 
 
 def test_costs_are_means():

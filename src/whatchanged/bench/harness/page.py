@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from whatchanged.bench.harness.curves import Price, curve_plot
 from whatchanged.bench.harness.rows import BehaviourRow, BenchResult, FindingRow, Setting
 from whatchanged.bench.harness.summarise import is_strong, setting_of
-from whatchanged.bench.harness.table import HEADINGS, cells, equal_sentence, far_sentence
+from whatchanged.bench.harness.table import (
+    FINDER_HEADINGS,
+    HEADINGS,
+    cells,
+    equal_sentence,
+    far_sentence,
+    finder_cells,
+)
 from whatchanged.report.html import page_environment
 from whatchanged.report.numbers import percent
 
@@ -52,6 +59,8 @@ def render_bench(result: BenchResult) -> str:
         headings=HEADINGS,
         rows=[cells(row) for row in result.methods],
         settings=settings,
+        finder_headings=FINDER_HEADINGS,
+        finders=[finder_cells(row) for row in result.finder_totals],
         doses=_doses(result, settings),
         nulls=_nulls(result, settings),
         plots=[(name, plot) for name, price in PRICES if (plot := curve_plot(result.curve, price)) is not None],

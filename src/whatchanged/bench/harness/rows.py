@@ -111,6 +111,33 @@ class FindingRow(Row):
     intent_planted: Intent | None = Field(description="What it should be called, where a change was wanted.")
 
 
+class FinderRow(Row):
+    """One finder in one audit: what its calls cost, and what came of its prompts."""
+
+    finder: str
+    calls: int
+    prompts: int
+    tokens: int = Field(description="Scored by both models, screening included.")
+    mass: float = Field(description="Signed shift that no prompt before had shown, beyond drift, in nats.")
+    confirmed: int = Field(description="Confirmed findings that its prompts showed.")
+    true: int = Field(description="Of these, with an effect past the margin when measured again.")
+    found: int = Field(description="Planted behaviours that are such a finding.")
+
+
+class FinderTotal(Setting):
+    """One finder over all audits of a setting in which it was asked. Sums."""
+
+    finder: str
+    audits: int
+    calls: int
+    prompts: int
+    tokens: int
+    mass: float
+    confirmed: int
+    true: int
+    found: int
+
+
 class MethodRow(Setting):
     """One setting over all its audits. Counts, so that nobody takes 2 of 2 for 100%; costs are means an audit."""
 
@@ -190,7 +217,7 @@ class Machine(Record):
 
 
 class BenchResult(Record):
-    """The whole result, as written to summary.json; the three kinds of rows are in Parquet files beside it."""
+    """The whole result, as written to summary.json; the four kinds of rows are in Parquet files beside it."""
 
     whatchanged: str
     commit: str
@@ -202,6 +229,8 @@ class BenchResult(Record):
     equal_recall: tuple[EqualRecall, ...]
     extrapolated: tuple[Extrapolated, ...]
     curve: tuple[Point, ...]
+    finder_totals: tuple[FinderTotal, ...] = ()
     audits: tuple[AuditRow, ...] = Field(exclude=True)
     behaviours: tuple[BehaviourRow, ...] = Field(exclude=True)
     findings: tuple[FindingRow, ...] = Field(exclude=True)
+    finders: tuple[FinderRow, ...] = Field((), exclude=True)

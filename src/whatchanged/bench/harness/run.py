@@ -18,7 +18,7 @@ from whatchanged.bench.harness.pool import divide
 from whatchanged.bench.harness.rows import AuditRow, BenchResult, Setting
 from whatchanged.bench.harness.score import Evidence, Scored, refused, score
 from whatchanged.bench.harness.store import check_parquet, save
-from whatchanged.bench.harness.summarise import by_setting, curve, equal_recall, extrapolate, method_row
+from whatchanged.bench.harness.summarise import by_setting, curve, equal_recall, extrapolate, finder_totals, method_row
 from whatchanged.config import AuditConfig, load_settings
 from whatchanged.errors import AccessError, UsageError
 from whatchanged.ledger import Progress, write_atomic
@@ -27,7 +27,7 @@ from whatchanged.report import Report, finished_report
 from whatchanged.report.numbers import duration, plural
 
 # Scores of an older rule are made again.
-RULE = 1
+RULE = 2
 
 
 def run_bench(plan: Plan, out: Path, progress: Progress | None = None, **settings: Any) -> BenchResult:
@@ -147,9 +147,11 @@ def _result(plan: Plan, scored: Sequence[Scored], missing: Sequence[str], settin
         equal_recall=tuple(equal_recall(scored, plan.methods[0])),
         extrapolated=tuple(extrapolate(scored)),
         curve=tuple(curve(scored)),
+        finder_totals=tuple(finder_totals(scored)),
         audits=tuple(s.audit for s in scored),
         behaviours=tuple(b for s in scored for b in s.behaviours),
         findings=tuple(f for s in scored for f in s.findings),
+        finders=tuple(f for s in scored for f in s.finders),
     )
 
 

@@ -1,11 +1,11 @@
 """An audit's report against the truth. Pure: what was measured comes in, rows go out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from whatchanged.bench.harness.agreement import NONE, Agreement, Labelled, agreement, events
 from whatchanged.bench.harness.organisms import Organism, Planted
-from whatchanged.bench.harness.rows import AuditRow, BehaviourRow, FindingRow, Row, Setting, Source
+from whatchanged.bench.harness.rows import AuditRow, BehaviourRow, FinderRow, FindingRow, Row, Setting, Source
 from whatchanged.records import Finding, Intent, Record
 from whatchanged.report import Report
 
@@ -34,6 +34,7 @@ class Scored(Record):
     audit: AuditRow
     behaviours: tuple[BehaviourRow, ...] = ()
     findings: tuple[FindingRow, ...] = ()
+    finders: tuple[FinderRow, ...] = ()
 
 
 class Evidence(NamedTuple):
@@ -59,7 +60,8 @@ def score(setting: Setting, seed: int, organism: Organism, report: Report, evide
         _behaviour(row, b, [agreed[f.id, b.name] for f in report.confirmed], evidence.held_out[b.name])
         for b in organism.behaviours
     )
-    return Scored(audit=_audit(row, organism, report, behaviours, findings), behaviours=behaviours, findings=findings)
+    audit = _audit(row, organism, report, behaviours, findings)
+    return Scored(audit=audit, behaviours=behaviours, findings=findings, finders=tuple(_finders(row, report, findings)))
 
 
 def refused(setting: Setting, seed: int, organism: Organism, reason: str) -> Scored:
@@ -124,6 +126,23 @@ def _finding(
         covered=covers(finding, again) if again is not None and again.alike else None,
         intent_planted=_intent(organism, planted),
     )
+
+
+def _finders(row: Row, report: Report, findings: Sequence[FindingRow]) -> Iterator[FinderRow]:
+    """What each finder cost, beside what came of it."""
+    for use in report.finders:
+        own = [f for f in findings if f.finder == use.name]
+        yield FinderRow(
+            **row.model_dump(),
+            finder=use.name,
+            calls=len(use.payoffs),
+            prompts=use.prompts,
+            tokens=sum(payoff.tokens for payoff in use.payoffs),
+            mass=round(use.mass, 4),
+            confirmed=len(own),
+            true=sum(f.true is True for f in own),
+            found=len({f.behaviour for f in own if f.behaviour is not None}),
+        )
 
 
 _COPIED = (

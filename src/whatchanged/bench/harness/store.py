@@ -1,4 +1,4 @@
-"""The files of a finished bench: three Parquet tables of rows, summary.json, and the page."""
+"""The files of a finished bench: four Parquet tables of rows, summary.json, and the page."""
 
 import types
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from whatchanged.bench.harness.page import render_bench
-from whatchanged.bench.harness.rows import AuditRow, BehaviourRow, BenchResult, FindingRow
+from whatchanged.bench.harness.rows import AuditRow, BehaviourRow, BenchResult, FinderRow, FindingRow
 from whatchanged.errors import MissingExtra
 from whatchanged.ledger import write_atomic
 from whatchanged.records import Record
@@ -31,6 +31,7 @@ def save(result: BenchResult, out: Path) -> None:
         ("audits", AuditRow, result.audits),
         ("behaviours", BehaviourRow, result.behaviours),
         ("findings", FindingRow, result.findings),
+        ("finders", FinderRow, result.finders),
     ]
     files = {f"{name}.parquet": parquet(kind, rows) for name, kind, rows in kinds}
     files[SUMMARY] = (result.model_dump_json(indent=1) + "\n").encode()

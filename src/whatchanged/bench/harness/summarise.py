@@ -4,7 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean
 
-from whatchanged.bench.harness.rows import AuditRow, BehaviourRow, EqualRecall, Extrapolated, MethodRow, Point, Setting
+from whatchanged.bench.harness.rows import (
+    AuditRow,
+    BehaviourRow,
+    EqualRecall,
+    Extrapolated,
+    FinderRow,
+    FinderTotal,
+    MethodRow,
+    Point,
+    Setting,
+)
 from whatchanged.bench.harness.score import Scored
 
 # A plant that moves its rate on target by so much is strong.
@@ -54,6 +64,25 @@ def method_row(setting: Setting, scored: Sequence[Scored]) -> MethodRow:
         probed_beyond=sum(a.beyond is not None and a.beyond > 1 for a in ran),
         **_means(ran),
     )
+
+
+def finder_totals(scored: Iterable[Scored]) -> list[FinderTotal]:
+    """A row a finder and setting: who found most first, then who earned most."""
+    summed = ("calls", "prompts", "tokens", "mass", "confirmed", "true", "found")
+    rows: dict[tuple[Setting, str], list[FinderRow]] = {}
+    for one in scored:
+        for row in one.finders:
+            rows.setdefault((setting_of(row), row.finder), []).append(row)
+    totals = [
+        FinderTotal(
+            **setting.model_dump(),
+            finder=finder,
+            audits=len(some),
+            **{name: sum(getattr(row, name) for row in some) for name in summed},
+        )
+        for (setting, finder), some in rows.items()
+    ]
+    return sorted(totals, key=lambda t: (t.name, -t.found, -t.true, -t.mass, t.finder))
 
 
 def is_strong(row: BehaviourRow) -> bool:

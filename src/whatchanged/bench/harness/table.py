@@ -1,8 +1,8 @@
-"""The result as Markdown: a table of settings, the cost at equal recall, and what is extrapolated."""
+"""The result as Markdown: tables of settings and of finders, the cost at equal recall, and what is extrapolated."""
 
 from collections.abc import Iterable, Sequence
 
-from whatchanged.bench.harness.rows import BenchResult, EqualRecall, Extrapolated, MethodRow
+from whatchanged.bench.harness.rows import BenchResult, EqualRecall, Extrapolated, FinderTotal, MethodRow
 from whatchanged.report.numbers import duration, percent, plural
 
 HEADINGS = (
@@ -10,11 +10,17 @@ HEADINGS = (
     "silent on nulls", "intervals that hold", "intent right", "probes beyond the pool", "decoded tokens",
     "scored tokens", "judge calls", "time",
 )  # fmt: skip
+FINDER_HEADINGS = (
+    "finder", "setting", "audits", "calls", "prompts", "scored tokens", "new nats", "nats a 1,000 tokens",
+    "findings true", "plants found",
+)  # fmt: skip
 
 
 def markdown(result: BenchResult) -> str:
     """Tables for a README, with what they ran on; costs are means an audit."""
     parts = [_table(HEADINGS, [cells(row) for row in result.methods], left=2)]
+    if result.finder_totals:
+        parts.append(_table(FINDER_HEADINGS, [finder_cells(row) for row in result.finder_totals], left=2))
     parts += [_list(map(equal_sentence, result.equal_recall)), _list(map(far_sentence, result.extrapolated))]
     parts.append(_list(f"left out: {line}" for line in result.missing))
     machine = result.machine
@@ -41,6 +47,19 @@ def cells(row: MethodRow) -> list[str]:
         f"{row.scored_tokens:,.0f}",
         f"{row.judge_calls:,.0f}",
         duration(row.seconds),
+    ]
+
+
+def finder_cells(row: FinderTotal) -> list[str]:
+    """One row under FINDER_HEADINGS."""
+    return [
+        row.finder,
+        row.name,
+        *(f"{value:,}" for value in (row.audits, row.calls, row.prompts, row.tokens)),
+        f"{row.mass:,.1f}",
+        f"{1000 * row.mass / row.tokens:.2f}" if row.tokens else "–",
+        share(row.true, row.confirmed),
+        f"{row.found:,}",
     ]
 
 
