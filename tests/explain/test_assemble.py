@@ -8,7 +8,8 @@ from evidence import evidence_of, pair_of
 from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.explain import Seen, assemble
-from whatchanged.explain.assemble import beyond_noise, divergence, examples, met_by, summary, verdict
+from whatchanged.explain.assemble import beyond_noise, divergence, examples
+from whatchanged.explain.verdict import met_by, summary, verdict
 from whatchanged.records import Lead
 from whatchanged.report.model import FinderUse
 from whatchanged.screen import noise_floor
@@ -71,6 +72,19 @@ def test_the_first_sentence():
         assert words.startswith(("Nothing is established", "No behaviour change is established"))
         assert (stopped or "") in words
         assert "40 prompts were screened and none called for a test" in words
+
+
+def test_a_payload_that_nothing_brings_out_leaves_the_verdict_open_and_is_said_first(seen):
+    payload = Lead(id="log-ratio-0", phrase="The lantern\nis lit", nats=39.2, share=0.0, lenses=("log-ratio",))
+    ledger, screened = seen()
+    screened = replace(screened, leads=[*screened.leads, payload])
+    report = assemble(ledger, screened, [], 0, [])
+    assert report.verdict == "inconclusive"
+    assert report.summary.startswith("Nothing is established: something is hidden: the candidate would say")
+    assert "“The lantern is lit” far more readily than the base (39 nats)" in report.summary
+    tested = finding(status="refuted", leads=("log-ratio-0",))
+    assert assemble(ledger, screened, [], 0, [tested]).verdict == "no_change_found"
+    assert verdict([finding()], None, [payload]) == "changed"
 
 
 def test_identical_is_said_only_where_it_was_seen(seen, monkeypatch):

@@ -10,8 +10,10 @@ from whatchanged import audit, opened
 from whatchanged.config import BUDGETS
 from whatchanged.records import ContextRef, Cost, Lead, Prompt, Region
 from whatchanged.search import Proposed
+from whatchanged.search.climb import Climb
 from whatchanged.search.inversion import PER_PART, PER_PHRASE, TriggerInversion
 from whatchanged.search.odds import Odds
+from whatchanged.search.words import UserWords
 
 TOKENS = 100_000
 POOL = prompts_about()[:60]
@@ -58,6 +60,18 @@ def test_two_words_at_the_end_are_found_in_their_order(found, trigger, drift):
     assert len(whole) == PER_PHRASE
     assert proposed.prompts[:PER_PHRASE] == whole
     assert f"brought out by '{trigger}'" in proposed.note
+
+
+def test_single_tokens_leave_tokens_for_phrases(evidence, monkeypatch):
+    seen = evidence(Ending(KITCHEN))
+    odds, asked = Odds(seen, KITCHEN, 1500), []
+    scored = odds.candidates
+    monkeypatch.setattr(odds, "candidates", lambda prompts: asked.append(len(prompts)) or scored(prompts))
+    climb = Climb(odds, UserWords(seen), POOL[:1])
+    climb.run()
+    singles, *phrases = asked
+    assert 0 < singles * odds.price(POOL[0]) <= 0.4 * 1500
+    assert sum(phrases) > singles
 
 
 def test_parts_are_there_for_contrast(found):

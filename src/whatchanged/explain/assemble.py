@@ -13,6 +13,7 @@ from whatchanged.config import AuditConfig
 from whatchanged.elicit import opening_gains
 from whatchanged.explain.coverage import beyond_the_pool, coverage, pool_map, unchanged_bound
 from whatchanged.explain.share import explained_shares, unexplained_contexts
+from whatchanged.explain.verdict import IDENTICAL, met_by, summary, verdict
 from whatchanged.ledger import Ledger
 from whatchanged.predicates import load
 from whatchanged.records import Example, Finding, Lead, Pair, Prompt, Response, Shift
@@ -26,7 +27,6 @@ from whatchanged.report.model import (
     RoleUse,
     ScreenReport,
     Validated,
-    Verdict,
     WeightsClaim,
     WeightsView,
 )
@@ -36,7 +36,6 @@ from whatchanged.search import Sought
 from whatchanged.subjects import Access, Subject
 
 EXAMPLES = 3
-IDENTICAL = "the two models are identical"
 PACKAGES = ("whatchanged", "torch", "transformers", "peft", "numpy", "scikit-learn", "online-fdr")
 
 
@@ -112,11 +111,12 @@ def assemble(
         for f, share in zip(findings, shares, strict=True)
     ]
     stopped = ledger.out_of_budget()
-    decided = verdict(findings, stopped)
+    unplaced = unplaced_payloads(seen.leads, findings)
+    decided = verdict(findings, stopped, unplaced)
     limits = ledger.config.limits
     return Report(
         verdict=decided,
-        summary=summary(decided, findings, _looked(seen, ledger.config, findings), stopped),
+        summary=summary(decided, findings, _looked(seen, ledger.config, findings), stopped, unplaced),
         base=ledger.config.base,
         candidate=ledger.config.candidate,
         access=seen.access(ledger.config).name,
@@ -162,47 +162,17 @@ def assemble_screen(ledger: Ledger, seen: Seen) -> ScreenReport:
     )
 
 
-def verdict(findings: Sequence[Finding], stopped: str | None) -> Verdict:
-    """changed, if anything is confirmed; inconclusive, if the search was cut short or a test was left open
-    that was never made or whose estimate lies beyond its margin; else no change was found."""
-    if any(f.status == "confirmed" for f in findings):
-        return "changed"
-    sign = {"more": 1, "less": -1}
-    open_ = [
-        f
-        for f in findings
-        if f.status == "inconclusive" and (f.n_prompts == 0 or sign[f.direction] * f.effect > f.margin)
-    ]
-    return "inconclusive" if stopped or open_ else "no_change_found"
-
-
-def summary(decided: Verdict, findings: Sequence[Finding], looked: str, stopped: str | None) -> str:
-    """The first sentence a reader sees; it says when nothing is established. `looked`: what was looked at."""
-    confirmed = sorted((f for f in findings if f.status == "confirmed"), key=lambda f: -abs(f.effect))
-    if confirmed:
-        top = confirmed[0]
-        many = "1 behaviour changed: " if len(confirmed) == 1 else f"{len(confirmed)} behaviours changed, most of all: "
-        sentence = top.sentence[0].lower() + top.sentence[1:].rstrip(".")
-        # A judge reads no equal answers, so the rates of a judged finding are those of the others alone.
-        rates = f"{top.effect:+.0%}" if top.judge else f"{top.rate_base:.0%} → {top.rate_candidate:.0%}"
-        return f"{many}{sentence} ({rates})."
-    if decided == "inconclusive":
-        why = f"the search was stopped early by {stopped}" if stopped else "some tests could not be decided"
-        return f"Nothing is established: {why}; {looked}."
-    if looked.startswith(IDENTICAL):
-        return f"No change found: {looked}."
-    return f"No behaviour change is established: {looked}{', and none passed its margin' if findings else ''}."
-
-
-def met_by(findings: Sequence[Finding], fresh: int) -> str:
-    """How many hypotheses met how many fresh prompts, in words."""
-    return f"{len(findings)} hypotheses tested on up to {fresh} fresh ones" if findings else "none called for a test"
-
-
 def _looked(seen: Seen, config: AuditConfig, findings: Sequence[Finding]) -> str:
     looked = f"{len(seen.prompts)} prompts were screened and {met_by(findings, len(seen.confirmation))}"
     same = _weights_claim(seen, config) == "identical" and not any(s.tv.any() for s in seen.shifts)
     return f"{IDENTICAL}; {looked}" if same else looked
+
+
+def unplaced_payloads(leads: Sequence[Lead], findings: Sequence[Finding]) -> list[Lead]:
+    """What log-ratio decoding read and no hypothesis was made of, the strongest first."""
+    tested = {lead for f in findings for lead in f.leads}
+    found = [lead for lead in leads if lead.id not in tested and lead.phrase and lead.nats is not None]
+    return sorted(found, key=lambda lead: -(lead.nats or 0.0))
 
 
 def examples(finding: Finding, pairs: Sequence[Pair], prompts: Mapping[str, Prompt]) -> tuple[Example, ...]:
@@ -289,8 +259,7 @@ def _not_looked_at(ledger: Ledger, seen: Seen, findings: Sequence[Finding]) -> t
         notes.append(f"{left_out} discovery prompts, to stay under --max-decoded-tokens {config.max_decoded_tokens}")
     notes += [
         f"“{lead.phrase}”: the candidate prefers it ({lead.nats:.0f} nats) but no pool prompt brings it out"
-        for lead in seen.leads
-        if lead.id not in tested and lead.phrase and lead.nats is not None
+        for lead in unplaced_payloads(seen.leads, findings)
     ]
     untested = [lead.id for lead in seen.leads if lead.id not in tested and not lead.phrase and lead.share > 0.02]
     if untested:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from whatchanged.explain.assemble import cost, examples, met_by, summary, verdict, versions
+from whatchanged.explain.assemble import cost, examples, versions
 from whatchanged.explain.coverage import coverage
+from whatchanged.explain.verdict import met_by, summary, verdict
 from whatchanged.ledger import Ledger
 from whatchanged.records import Finding
 from whatchanged.report.model import Claims, Gate, Report, RoleUse, Validated

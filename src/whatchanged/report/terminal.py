@@ -92,7 +92,8 @@ def _print_leads(report: Report, console: "Console") -> None:
     if not leads:
         return
     _say(console, "\nLeads that gave no finding", "bold")
-    for rank, lead in leads[:_MOST_LEADS]:
+    # What may be hidden comes first: payloads, whose share of the pool's divergence is naught.
+    for rank, lead in sorted(leads, key=lambda ranked: -(ranked[1].nats or 0.0))[:_MOST_LEADS]:
         _say(console, f"L{rank} {_lead_line(lead)}", indent=1)
     if len(leads) > _MOST_LEADS:
         _say(console, f"and {len(leads) - _MOST_LEADS} more", indent=1)

@@ -17,9 +17,9 @@ from whatchanged.screen.beam import PLAIN, Payload, Setting, search
 from whatchanged.screen.lens import Evidence, Lens
 from whatchanged.subjects import Access, Subject
 
-# The budget says how many of them are tried. The plain search finds what is said most rarely, amid junk; with a larger
-# b the words come out clean; and in groups, several payloads of one model.
-SETTINGS = (PLAIN, Setting(2.0, -10.0, 1), Setting(1.0, -10.0, 4))
+# The budget says how many of them are tried. With a large b the words come out clean; the plain search finds what is
+# said most rarely, amid junk; and in groups, several payloads of one model come out.
+SETTINGS = (Setting(2.0, -10.0, 1), PLAIN, Setting(1.0, -10.0, 4))
 BATCH_PROMPTS = 8
 RECURS = 0.25
 MIN_NATS = 10.0

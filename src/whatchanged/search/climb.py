@@ -19,6 +19,8 @@ CARRIERS = 3
 # Tokens tried one by one, tokens that phrases are extended with, and phrases that are extended in a round.
 TRIED, LEADING, FREQUENT, BEAM = 4096, 48, 128, 8
 PROPOSED = 24
+# Share of the budget that single tokens may have: phrases are grown with the rest.
+SINGLES = 0.4
 # Of a round's phrases, those tried with every carrier.
 RETRIED = 32
 # At least so many of those tried are shown to the base too.
@@ -66,7 +68,7 @@ class Climb:
 
     def run(self) -> list[Trial]:
         """The best phrases, the first the best; tried with every carrier."""
-        single = self._tried_once([(t,) for t in self.words.frequent(TRIED)])
+        single = self._tried_once([(t,) for t in self.words.frequent(self._affordable())])
         leading = [t.tokens[0] for t in single[:LEADING]]
         common = self.words.frequent(FREQUENT)
         beam = self._tried_again(single[: 2 * RETRIED])[:BEAM]
@@ -82,6 +84,11 @@ class Climb:
             if risen < RISE:
                 break
         return beam
+
+    def _affordable(self) -> int:
+        """How many single tokens are tried."""
+        first = with_text(self.carriers[0], self.words.text(tuple(self.words.frequent(1))), "end")
+        return min(TRIED, int(SINGLES * self.odds.left) // max(1, self.odds.price(first)))
 
     def _following(self, trials: Sequence[Trial]) -> list[list[int]]:
         return self.words.following([with_text(self.carriers[0], t.text, "end") for t in trials], PROPOSED)

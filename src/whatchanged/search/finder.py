@@ -76,8 +76,10 @@ class Finder(ABC):
     needs: ClassVar[Access]
     # Whether `fresh` asks the same whatever prompts it is given: then hypotheses have them in common.
     asks_its_own: ClassVar[bool] = False
-    # Whether it runs at the budget 'small' unless others are named.
+    # Whether it takes what it needs before others share the rest. Such ones run at the budget 'small' too.
     cheap: ClassVar[bool] = False
+    # Whether it runs at 'small' as well, on what the cheap ones leave; where others are named, they alone run.
+    small: ClassVar[bool] = False
     # Whether one call says all it has. Others are asked again with more evidence, and must then propose what is new.
     once: ClassVar[bool] = False
 

@@ -32,6 +32,8 @@ class TriggerInversion(WordFinder):
     name = "trigger-inversion"
     needs = Access.logits
     once = True
+    # Where every payload shows on the pool's prompts, which is the common case, it costs next to nothing.
+    small = True
 
     def find(self, evidence: Evidence, tokens: int) -> Proposed:
         """For each of at most two payloads the two best phrases, each at the end of twelve prompts; and their parts."""

@@ -32,6 +32,10 @@ class Odds:
         """Tokens that the candidate may still score."""
         return self.budget - self.cost.scored_tokens.candidate
 
+    def price(self, prompt: Prompt) -> int:
+        """Tokens that the candidate scores for this prompt."""
+        return self.candidate.scored_tokens([Context(self.candidate.encode(prompt), self.payload[:-1])])
+
     def of(self, prompts: Sequence[Prompt]) -> NDArray[np.float64]:
         """float64[prompts, 2], nats: log p and log q of the payload. The first prompts that the budget allows."""
         log_q = self.candidates(prompts)

@@ -52,13 +52,13 @@ def together(leads: Sequence[Lead], sought: Sought) -> list[Lead]:
 
 
 def _finders(evidence: Evidence) -> list[Finder]:
-    """Those named; where none is, those that apply, and at the budget `small` the cheap ones of them."""
+    """Those named; where none is, those that apply, and of these at `small` the ones made for it."""
     config = evidence.ledger.config
     finders: list[Finder] = [registry.finders[name]() for name in chosen(config.finders)]
     seeing = [f for f in finders if evidence.access >= f.needs]
     if config.finders:
         return seeing
-    return [f for f in seeing if f.applies(evidence) and (f.cheap or config.budget != "small")]
+    return [f for f in seeing if f.applies(evidence) and (f.cheap or f.small or config.budget != "small")]
 
 
 def _renamed(lead: Lead) -> Lead:
