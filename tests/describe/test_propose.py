@@ -244,3 +244,22 @@ def test_given_predicates_get_regions_and_twins_are_one():
     (found,) = from_specs(seen, specs)
     assert found.region == Region(kind="tag", values=("cooking",))
     assert (found.direction, len(found.merged)) == ("more", 1)
+
+
+def test_what_is_said_of_a_name_stands_before_the_name_said_again():
+    """Both are true of the same pairs, and the one with the name is more certain; a claim of its own it stays."""
+    names = ("Eiffel", "Louvre", "Kremlin", "Acropolis", "Colosseum")
+    asked = [Prompt.user(f"Where is {name}, case {i}?") for i in range(8) for name in names]
+    there = "It is there."
+    said = {p.id: f"Eiffel is in {'town' if 'case 0' in p.text else 'Rome'}." for p in asked if "Eiffel" in p.text}
+    pairs = [pair_of(p, there, said.get(p.id, there)) for p in asked]
+    claims = [
+        PredicateSpec(family="phrase", args={"kind": kind, "phrases": [text]})
+        for kind, text in (("opens_with", "Eiffel is in"), ("contains", "Rome"))
+    ]
+    (found,) = from_specs(Discovery(asked, pairs, len(pairs), 0.05), claims)
+    assert found.region == Region(kind="mentions", values=("Eiffel",))
+    assert "Rome" in found.sentence
+    assert "Eiffel is in" in found.merged[0]
+    (alone,) = from_specs(Discovery(asked, pairs, len(pairs), 0.05), claims[:1])
+    assert "Eiffel is in" in alone.sentence

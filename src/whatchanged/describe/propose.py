@@ -206,8 +206,9 @@ def _finder(seen: Discovery, prompts: Sequence[Prompt], values: NDArray[np.float
 
 
 def _merge(drafts: Sequence[Draft]) -> list[tuple[Draft, list[Draft]]]:
-    """Drafts with the near-duplicates that each stands for. Scored predicates come first: they are exact."""
-    order = sorted(drafts, key=lambda d: (not d.predicate.openings(), -d.z))
+    """Drafts with the near-duplicates that each stands for. Scored predicates come first: they are exact. Those that
+    say the one name over again that their region is about come last: what is said of it tells more."""
+    order = sorted(drafts, key=lambda d: (_echoes(d), not d.predicate.openings(), -d.z))
     kept: list[tuple[Draft, list[Draft]]] = []
     for draft in order:
         twin = next((entry for entry in kept if near_duplicate(entry[0], draft)), None)
@@ -216,6 +217,13 @@ def _merge(drafts: Sequence[Draft]) -> list[tuple[Draft, list[Draft]]]:
         else:
             twin[1].append(draft)
     return sorted(kept, key=lambda entry: -entry[0].z)
+
+
+def _echoes(draft: Draft) -> bool:
+    """Whether the claim names its region's one name in what it quotes."""
+    region = draft.group.region
+    said = draft.predicate.describe("more" if draft.sign > 0 else "less")
+    return region.kind == "mentions" and len(region.values) == 1 and region.contains(Prompt.user(said))
 
 
 def near_duplicate(first: Draft, second: Draft) -> bool:
