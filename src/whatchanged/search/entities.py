@@ -8,8 +8,9 @@ from whatchanged.search.weights import changed_directions
 from whatchanged.subjects import Access, stream_key
 
 NAMES = 20
-# A claim about one name is tried on so many others.
-NEIGHBOURS = 4
+# A claim about one name is tried on so many others at most, each of which shows at least this share of what the first
+# of them shows: one neighbour that an edit rewrote must not be lost among others.
+NEIGHBOURS, SHOWS = 4, 0.5
 # More layers than a knowledge edit touches (MEMIT spreads over five) read everything: no name stands out.
 MOST_LAYERS = 8
 ASKED = (
@@ -61,7 +62,7 @@ class SubjectSweep(Finder):
     once = True
 
     def find(self, evidence: Evidence, tokens: int) -> Proposed:
-        """Eight questions on each of the 20 leading names of a list of about 400."""
+        """Eight questions on each of the 20 leading names of a list of about 430."""
         from whatchanged.weights.predict import load_entities, subject_sweep
         from whatchanged.weights.predict.frames import DEFAULT
 
@@ -92,7 +93,7 @@ class SubjectSweep(Finder):
         return sorted(made, key=lambda p: stream_key("order", p.id))[:count]
 
     def beside(self, region: Region, shown: Sequence[tuple[Prompt, float]]) -> Region | None:
-        """The four other names whose prompts show most of it; of equals, those that the change reads most.
+        """At most four other names, those whose prompts show most of it; of equals, those that the change reads most.
 
         An edit of one fact may rewrite its neighbours' (Meng et al. 2022, "specificity").
         """
@@ -101,7 +102,9 @@ class SubjectSweep(Finder):
             if not region.contains(prompt) and (name := asked_about(prompt)):
                 mass[name] = mass.get(name, 0.0) + weight
         nearest = sorted(mass, key=lambda name: -mass[name])[:NEIGHBOURS]  # a dictionary keeps the sweep's order
-        return Region(kind="mentions", values=tuple(nearest)) if nearest else None
+        least = SHOWS * max(mass.values(), default=0.0)
+        values = tuple(name for name in nearest if mass[name] >= least)
+        return Region(kind="mentions", values=values) if values else None
 
 
 def asked_about(prompt: Prompt) -> str:

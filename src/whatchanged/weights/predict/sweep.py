@@ -103,7 +103,7 @@ def subject_sweep(
 
 
 def load_entities() -> list[str]:
-    """About 400 well-known people, places, companies and works."""
+    """About 430 well-known people, places, companies and works."""
     text = files("whatchanged.weights.predict").joinpath("entities.txt").read_text(encoding="utf-8")
     return text.split("\n")[:-1]
 
