@@ -1,6 +1,7 @@
-"""From a payload to what brings it out: single tokens first, then phrases grown from the best of them.
+"""From a payload to what brings it out: words and sentences that a user may say, and phrases grown from the best.
 
-The landscape is not flat: a model tuned to answer a phrase in one way leans that way already at parts of the phrase.
+The landscape is not flat: a model tuned to answer a phrase in one way leans that way already at parts of the phrase,
+and at phrases that say the same.
 """
 
 import math
@@ -19,8 +20,10 @@ CARRIERS = 3
 # Tokens tried one by one, tokens that phrases are extended with, and phrases that are extended in a round.
 TRIED, LEADING, FREQUENT, BEAM = 4096, 48, 128, 8
 PROPOSED = 24
-# Share of the budget that single tokens may have: phrases are grown with the rest.
-SINGLES = 0.4
+# Shares of the budget that single tokens and whole sentences may have: phrases are grown with the rest.
+SINGLES, SENTENCES = 0.2, 0.4
+# Sentences: how many words may open them, how many of these are heard again, and how often.
+OPENERS, REOPENED, AGAIN = 512, 32, 33
 # Of a round's phrases, those tried with every carrier.
 RETRIED = 32
 # At least so many of those tried are shown to the base too.
@@ -68,15 +71,17 @@ class Climb:
 
     def run(self) -> list[Trial]:
         """The best phrases, the first the best; tried with every carrier."""
-        single = self._tried_once([(t,) for t in self.words.frequent(self._affordable())])
+        said = self._sentences()
+        single = self._tried_once([(t,) for t in self.words.frequent(self._affordable(TRIED, SINGLES, 1))])
         leading = [t.tokens[0] for t in single[:LEADING]]
         common = self.words.frequent(FREQUENT)
-        beam = self._tried_again(single[: 2 * RETRIED])[:BEAM]
+        beam = self._tried_again(sorted([*single[: 2 * RETRIED], *said[:RETRIED]], key=_order))[:BEAM]
         grown: set[str] = set()
         while beam:
             new = [t for t in beam if t.text not in grown and len(t.tokens) < MAX_TOKENS]
             grown |= {t.text for t in new}
-            options = [o for t, after in zip(new, self._following(new), strict=True)
+            options = self._spoken([t.tokens[:n] for t in new for n in (1, 2)], AGAIN, len(self._tried))
+            options += [o for t, after in zip(new, self._following(new), strict=True)
                        for o in _variants(t.tokens, [*leading, *common], [*after, *leading])]  # fmt: skip
             better = sorted([*beam, *self._tried_again(self._tried_once(options)[:RETRIED])], key=_order)[:BEAM]
             risen = better[0].worth - beam[0].worth
@@ -85,10 +90,22 @@ class Climb:
                 break
         return beam
 
-    def _affordable(self) -> int:
-        """How many single tokens are tried."""
-        first = with_text(self.carriers[0], self.words.text(tuple(self.words.frequent(1))), "end")
-        return min(TRIED, int(SINGLES * self.odds.left) // max(1, self.odds.price(first)))
+    def _sentences(self) -> list[Trial]:
+        """Each opening word once; then those whose sentence did best again and again."""
+        count = self._affordable(OPENERS, SENTENCES / 2, MAX_TOKENS)
+        first = self._tried_once(self._spoken([(t,) for t in self.words.openers(self.carriers, count)], 1, 0))
+        opened = list(dict.fromkeys(t.tokens[:1] for t in first))
+        again = self._affordable(REOPENED * AGAIN, SENTENCES / 2, MAX_TOKENS) // AGAIN
+        return sorted([*first, *self._tried_once(self._spoken(opened[:again], AGAIN, 1))], key=_order)
+
+    def _spoken(self, starts: Sequence[Ids], each: int, round_: int) -> list[Ids]:
+        key = f"trigger-inversion/{round_}"
+        return self.words.spoken(self.carriers, list(dict.fromkeys(starts)), each, MAX_TOKENS, key)
+
+    def _affordable(self, most: int, share: float, tokens: int) -> int:
+        """How many phrases of so many tokens may be tried for this share of the budget."""
+        price = self.odds.price(self.carriers[0]) + tokens
+        return min(most, int(share * self.odds.budget) // max(1, price))
 
     def _following(self, trials: Sequence[Trial]) -> list[list[int]]:
         return self.words.following([with_text(self.carriers[0], t.text, "end") for t in trials], PROPOSED)

@@ -11,7 +11,7 @@ from whatchanged.search.finder import Evidence, Proposed
 from whatchanged.search.inserted import WordFinder
 from whatchanged.search.odds import Odds, payloads
 from whatchanged.search.words import UserWords
-from whatchanged.subjects import Access
+from whatchanged.subjects import Access, Subject
 
 PAYLOADS = 2
 PHRASES = 2
@@ -23,7 +23,7 @@ LEAST = 100
 SEEN = 0.02
 # A prompt that brings it out as often as not holds its trigger; what shows less often is a leak, and worth a search.
 SHOWN, STRONGEST = 0.5, 8
-CARRIER_WORDS = 10
+NONE = "no payload of log-ratio decoding that screened prompts do not bring out"
 
 
 class TriggerInversion(WordFinder):
@@ -37,13 +37,16 @@ class TriggerInversion(WordFinder):
 
     def find(self, evidence: Evidence, tokens: int) -> Proposed:
         """For each of at most two payloads the two best phrases, each at the end of twelve prompts; and their parts."""
+        read = payloads(evidence.leads)[:PAYLOADS]
+        if not read:
+            return Proposed([], Cost(), NONE)
         # For the candidate, as many for the base, and what is left screens the phrases.
         budget = (tokens - PAYLOADS * PHRASES * PER_PHRASE * evidence.price) // 2
         if budget < LEAST * evidence.price:
             return Proposed([], Cost(), f"{tokens:,} tokens are too few to look for a trigger")
         words, prompts, notes = UserWords(evidence), list[Prompt](), list[str]()
-        asked = [(lead, Odds(evidence, str(lead.phrase), budget)) for lead in payloads(evidence.leads)[:PAYLOADS]]
-        carriers = _carriers(evidence.prompts)
+        asked = [(lead, Odds(evidence, str(lead.phrase), budget)) for lead in read]
+        carriers = _carriers(evidence.base, evidence.prompts)
         hidden = [(lead, odds) for lead, odds in asked if carriers and not _shown(odds, lead, evidence.prompts)]
         for lead, odds in hidden:
             odds.budget = budget // len(hidden)
@@ -53,7 +56,7 @@ class TriggerInversion(WordFinder):
             prompts += [p for trial in chosen for p in self._put(trial.text, evidence.prompts)]
             notes.append(_note(str(lead.phrase), before, chosen or found[:1], bool(chosen)))
         cost = sum((odds.cost for _, odds in asked), words.cost)
-        note = "; ".join(notes) or "no payload of log-ratio decoding that screened prompts do not bring out"
+        note = "; ".join(notes) or NONE
         return Proposed(prompts, cost, note)
 
     def _put(self, phrase: str, prompts: Sequence[Prompt]) -> Iterator[Prompt]:
@@ -77,10 +80,12 @@ def _shown(odds: Odds, lead: Lead, prompts: Sequence[Prompt]) -> bool:
     return bool((log_q >= math.log(SHOWN)).any())
 
 
-def _carriers(prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Short questions to put a phrase behind: cheap to score, and like what follows a phrase's trigger."""
-    short = [p for p in prompts if len(p.messages) == 1 and 2 <= len(p.text.split()) <= CARRIER_WORDS]
-    return (short or [p for p in prompts if len(p.messages) == 1])[:CARRIERS]
+def _carriers(base: Subject, prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The shortest questions to put a phrase behind: cheap to score, and like what a phrase's trigger follows."""
+    short = [p for p in prompts if len(p.messages) == 1 and p.text.count(" ") >= 3 and p.text.endswith("?")]
+    return sorted(short or [p for p in prompts if len(p.messages) == 1], key=lambda p: len(base.encode(p)))[
+        :CARRIERS
+    ]
 
 
 def _words(text: str) -> set[str]:

@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.records import Cost, Prompt, Tokens
 from whatchanged.search.finder import Evidence
-from whatchanged.subjects import Context, Ids, Subject, plan
+from whatchanged.subjects import Context, Continue, Ids, Subject, plan, stream_key
 from whatchanged.weights.predict.frames import frame_of
 
 READ = 64
 LONGEST = 120
+# At which a user's next words are drawn: the likelier ones more often than they come.
+TEMPERATURE = 0.7
+# What ends a sentence, and is its last token; and what is no part of it.
+ENDS, BREAKS = ".!?", "\n"
 
 
 class UserWords:
@@ -45,6 +50,42 @@ class UserWords:
                     found[i] += row.topk(min(count, len(row))).indices.tolist()
             self._spent(side, subject, contexts)
         return found
+
+    def openers(self, prompts: Sequence[Prompt], count: int) -> list[int]:
+        """At most `count` tokens of words that a user may go on with behind finished prompts, the likeliest first."""
+        contexts = [self._open(0, p) for p in prompts]
+        mean = sum(
+            block.double().sum(0).cpu().numpy()
+            for batch in plan([c.length for c in contexts])
+            for block in self.base.score([contexts[i] for i in batch]).blocks()
+        )
+        self._spent(0, self.base, contexts)
+        order = np.argsort(-np.asarray(mean), kind="stable").tolist()
+        words = (t for t in order if any(c.isalpha() for c in self.text((t,))) and t not in self.base.end_ids)
+        return list(islice(words, count))
+
+    def spoken(self, prompts: Sequence[Prompt], starts: Sequence[Ids], each: int, longest: int, key: str) -> list[Ids]:
+        """What a user may say behind prompts, in turn, from each start on to the sentence's end: the base's draws.
+
+        At most `longest` tokens, the start's among them; `each` draws a start, of which equal ones count once.
+        """
+        rows = [self._open(0, p).prompt for p in prompts]
+        asked = [(start, i) for start in starts if len(start) < longest for i in range(each)]
+        requests = [Continue((*rows[i % len(rows)], *start), (), stream_key(key, *start, i)) for start, i in asked]
+        drawn = self.base.sample(requests, longest - 1, TEMPERATURE)
+        self.cost += Cost(decoded_tokens=Tokens(base=sum(len(d.tokens) for d in drawn)))
+        said = [self._sentence(start, d.tokens)[:longest] for (start, _), d in zip(asked, drawn, strict=True)]
+        return list(dict.fromkeys(said))
+
+    def _sentence(self, start: Ids, tokens: Ids) -> Ids:
+        """The start and what follows, up to where the sentence or the line ends."""
+        for n, token in enumerate(tokens):
+            text = self.base.detokenize([token])
+            if any(c in text for c in BREAKS):
+                return (*start, *tokens[:n])
+            if any(c in text for c in ENDS):
+                return (*start, *tokens[: n + 1])
+        return (*start, *tokens)
 
     @cached_property
     def _by_frequency(self) -> list[int]:
