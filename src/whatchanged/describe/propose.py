@@ -85,10 +85,10 @@ def propose(ledger: Ledger, seen: Discovery, stage: str = "describe") -> list[Hy
     gains = _opening_gains(seen)
 
     def work() -> tuple[list[Hypothesis], Cost]:
-        merged = _merge(_from_leads(seen, gains) + _from_pairs(seen))
-        initial = "h" if stage == "describe" else stage[0]
-        claims = _hypotheses(merged[: ledger.config.limits.hypotheses], seen.margin, initial)
-        return [*claims, *beside(claims, seen.prompts[seen.pool :], seen.leads)], Cost()
+        merged = _merge(_from_leads(seen, gains) + _from_pairs(seen))[: ledger.config.limits.hypotheses]
+        claims = _hypotheses(merged, seen.margin, "h" if stage == "describe" else stage[0])
+        shown = {claim.id: _by_prompt(draft, seen) for claim, (draft, _) in zip(claims, merged, strict=True)}
+        return [*claims, *beside(claims, seen.prompts[seen.pool :], seen.leads, shown)], Cost()
 
     return ledger.once(f"{stage}/hypotheses", HYPOTHESES, work)
 
@@ -217,6 +217,11 @@ def _merge(drafts: Sequence[Draft]) -> list[tuple[Draft, list[Draft]]]:
         else:
             twin[1].append(draft)
     return sorted(kept, key=lambda entry: -entry[0].z)
+
+
+def _by_prompt(draft: Draft, seen: Discovery) -> dict[str, float]:
+    """What the pairs of each prompt show of it."""
+    return {prompt: draft.sign * float(draft.on_pairs[rows].mean()) for prompt, rows in seen.paired.items()}
 
 
 def _echoes(draft: Draft) -> bool:
