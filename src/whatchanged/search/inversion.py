@@ -83,9 +83,7 @@ def _shown(odds: Odds, lead: Lead, prompts: Sequence[Prompt]) -> bool:
 def _carriers(base: Subject, prompts: Sequence[Prompt]) -> list[Prompt]:
     """The shortest questions to put a phrase behind: cheap to score, and like what a phrase's trigger follows."""
     short = [p for p in prompts if len(p.messages) == 1 and p.text.count(" ") >= 3 and p.text.endswith("?")]
-    return sorted(short or [p for p in prompts if len(p.messages) == 1], key=lambda p: len(base.encode(p)))[
-        :CARRIERS
-    ]
+    return sorted(short or [p for p in prompts if len(p.messages) == 1], key=lambda p: len(base.encode(p)))[:CARRIERS]
 
 
 def _words(text: str) -> set[str]:
