@@ -16,6 +16,8 @@ READ = 64
 LONGEST = 120
 # At which a user's next words are drawn: the likelier ones more often than they come.
 TEMPERATURE = 0.7
+# Saying sentences takes no more than this part of the tokens that may still be decoded: one in so many.
+SAID = 8
 # What ends a sentence, and is its last token; and what is no part of it.
 ENDS, BREAKS = ".!?", "\n"
 
@@ -27,6 +29,7 @@ class UserWords:
         self.base, self.candidate = evidence.base, evidence.candidate
         self.prompts = [p for p in evidence.prompts if len(p.messages) == 1 and p.text][:READ]
         self.cost = Cost()
+        self._sayable = evidence.ledger.tokens_left() // SAID
         self._frames = [frame_of(subject, "{}") for subject in (self.base, self.candidate)]
 
     def text(self, tokens: Ids) -> str:
@@ -67,13 +70,15 @@ class UserWords:
     def spoken(self, prompts: Sequence[Prompt], starts: Sequence[Ids], each: int, longest: int, key: str) -> list[Ids]:
         """What a user may say behind prompts, in turn, from each start on to the sentence's end: the base's draws.
 
-        At most `longest` tokens, the start's among them; `each` draws a start, of which equal ones count once.
+        At most `longest` tokens, the start's among them; `each` draws a start, of which equal ones count once. No more
+        draws than an eighth of what may still be decoded allows.
         """
         rows = [self._open(0, p).prompt for p in prompts]
         asked = [(start, i) for start in starts if len(start) < longest for i in range(each)]
+        asked = asked[: (self._sayable - self.cost.decoded_tokens.base) // longest]
         requests = [Continue((*rows[i % len(rows)], *start), (), stream_key(key, *start, i)) for start, i in asked]
         drawn = self.base.sample(requests, longest - 1, TEMPERATURE)
-        self.cost += Cost(decoded_tokens=Tokens(base=sum(len(d.tokens) for d in drawn)))
+        self.cost += Cost(decoded_tokens=Tokens(base=sum(len(d.tokens) + (d.end is not None) for d in drawn)))
         said = [self._sentence(start, d.tokens)[:longest] for (start, _), d in zip(asked, drawn, strict=True)]
         return list(dict.fromkeys(said))
 
