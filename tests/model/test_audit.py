@@ -36,8 +36,7 @@ def test_a_model_against_itself_shows_nothing(tiny, tmp_path):
     assert report.coverage
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("candidate", ["smollm2", "smollm2+dtype=float32"])
+@pytest.mark.parametrize(("candidate", "seed"), [("smollm2", 0), ("smollm2", 1), ("smollm2+dtype=float32", 0)])
 def test_the_null_needs_no_shortcut(tiny, tmp_path, candidate, seed):
     """Independent draws, other batch shapes, another dtype: still nothing is confirmed."""
     report = diff("smollm2", candidate, out=tmp_path, seed=seed, identity_shortcut=False, coupled=False)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.model
 def test_change_probability_matches_the_coupled_pairs(tiny, tmp_path):
     """Weight noise stands in for an intervention that moves every distribution a little."""
     base, candidate = open_subjects(["smollm2", "smollm2+noise=0.015"])
-    prompts = load_builtin()[:192]
+    prompts = load_builtin()[:128]
     ledger = Ledger(tmp_path, AuditConfig(base="smollm2", candidate="smollm2+noise=0.015"))
     responses = draw_responses(ledger, base, prompts, tiny.response_tokens, "screen")
     shifts = scan(ledger, base, candidate, prompts, responses)
@@ -34,7 +34,7 @@ def test_change_probability_matches_the_coupled_pairs(tiny, tmp_path):
 def test_scored_openings_agree_with_sampled_ones():
     """The sampled rate lies within Monte-Carlo error of the probability that a forward pass gives."""
     (base,) = open_subjects(["smollm2"])
-    prompts = load_builtin()[:256]
+    prompts = load_builtin()[:128]
     openings = ("The", "I", "To", "A", "It", "In", "You", "There", "One", "This")
     scored, _ = opening_probabilities(base, prompts, openings)
     drawn = base.sample([Continue(base.encode(p), (), stream_key("openings", p.id)) for p in prompts], 1)
