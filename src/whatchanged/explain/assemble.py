@@ -138,7 +138,7 @@ def assemble(
         unchanged_bound=unchanged_bound(seen.shifts, findings, by_id),
         roles=tuple(roles),
         validations=tuple(validations),
-        not_looked_at=_not_looked_at(ledger, seen, findings),
+        not_looked_at=_not_looked_at(ledger, seen, findings, unplaced),
         points=tuple(pool_map(seen.shifts, seen.leads, by_id)),
         warnings=(f"stopped early by {stopped}",) if stopped else (),
         cost=cost(ledger),
@@ -246,7 +246,9 @@ def _weights_claim(seen: Seen, config: AuditConfig) -> WeightsClaim:
     return "identical" if seen.base.weights_id == seen.candidate.weights_id else "differ"
 
 
-def _not_looked_at(ledger: Ledger, seen: Seen, findings: Sequence[Finding]) -> tuple[str, ...]:
+def _not_looked_at(
+    ledger: Ledger, seen: Seen, findings: Sequence[Finding], unplaced: Sequence[Lead]
+) -> tuple[str, ...]:
     config = ledger.config
     tested = {lead for f in findings for lead in f.leads}
     notes = [
@@ -259,7 +261,7 @@ def _not_looked_at(ledger: Ledger, seen: Seen, findings: Sequence[Finding]) -> t
         notes.append(f"{left_out} discovery prompts, to stay under --max-decoded-tokens {config.max_decoded_tokens}")
     notes += [
         f"“{lead.phrase}”: the candidate prefers it ({lead.nats:.0f} nats) but no pool prompt brings it out"
-        for lead in unplaced_payloads(seen.leads, findings)
+        for lead in unplaced
     ]
     untested = [lead.id for lead in seen.leads if lead.id not in tested and not lead.phrase and lead.share > 0.02]
     if untested:

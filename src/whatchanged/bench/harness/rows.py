@@ -111,10 +111,9 @@ class FindingRow(Row):
     intent_planted: Intent | None = Field(description="What it should be called, where a change was wanted.")
 
 
-class FinderRow(Row):
-    """One finder in one audit: what its calls cost, and what came of its prompts."""
+class FinderCounts(Record):
+    """What calls of a finder cost, and what came of its prompts. They add up."""
 
-    finder: str
     calls: int
     prompts: int
     tokens: int = Field(description="Scored by both models, screening included.")
@@ -124,18 +123,17 @@ class FinderRow(Row):
     found: int = Field(description="Planted behaviours that are such a finding.")
 
 
-class FinderTotal(Setting):
+class FinderRow(FinderCounts, Row):
+    """One finder in one audit."""
+
+    finder: str
+
+
+class FinderTotal(FinderCounts, Setting):
     """One finder over all audits of a setting in which it was asked. Sums."""
 
     finder: str
     audits: int
-    calls: int
-    prompts: int
-    tokens: int
-    mass: float
-    confirmed: int
-    true: int
-    found: int
 
 
 class MethodRow(Setting):

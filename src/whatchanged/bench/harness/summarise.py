@@ -9,6 +9,7 @@ from whatchanged.bench.harness.rows import (
     BehaviourRow,
     EqualRecall,
     Extrapolated,
+    FinderCounts,
     FinderRow,
     FinderTotal,
     MethodRow,
@@ -68,7 +69,6 @@ def method_row(setting: Setting, scored: Sequence[Scored]) -> MethodRow:
 
 def finder_totals(scored: Iterable[Scored]) -> list[FinderTotal]:
     """A row a finder and setting: who found most first, then who earned most."""
-    summed = ("calls", "prompts", "tokens", "mass", "confirmed", "true", "found")
     rows: dict[tuple[Setting, str], list[FinderRow]] = {}
     for one in scored:
         for row in one.finders:
@@ -78,7 +78,7 @@ def finder_totals(scored: Iterable[Scored]) -> list[FinderTotal]:
             **setting.model_dump(),
             finder=finder,
             audits=len(some),
-            **{name: sum(getattr(row, name) for row in some) for name in summed},
+            **{name: sum(getattr(row, name) for row in some) for name in FinderCounts.model_fields},
         )
         for (setting, finder), some in rows.items()
     ]
