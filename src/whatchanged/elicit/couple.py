@@ -79,7 +79,7 @@ def draw_pairs(
     drawn = candidate.sample(requests, config.limits.response_tokens, config.temperature)
     for i, request, d in zip(asked, requests, drawn, strict=True):
         others[i] = _response(candidate, responses[i], request.prefix + d.tokens, d.end)
-    decoded = sum(len(d.tokens) + (d.end is not None) for d in drawn)
+    decoded = sum(d.decoded for d in drawn)
     pairs = [paired(a, b, coupled) for a, b in zip(responses, others, strict=True)]
     return pairs, cost + Cost(decoded_tokens=Tokens(candidate=decoded))
 

@@ -51,7 +51,7 @@ def grow_phrases(evidence: Evidence, leads: Sequence[Lead]) -> tuple[list[Lead],
             grown[i] = lead.model_copy(update={"phrase": phrase})
     cost = Cost(
         scored_tokens=Tokens(base=scored_p, candidate=scored_q),
-        decoded_tokens=Tokens(candidate=sum(len(d.tokens) + (d.end is not None) for d in drawn)),
+        decoded_tokens=Tokens(candidate=sum(d.decoded for d in drawn)),
     )
     return grown, cost
 

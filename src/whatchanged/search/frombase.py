@@ -60,7 +60,7 @@ class FromBase:
             prompt = Prompt.user(asked, source=BASE)
             if claim.region.contains(prompt) and (words := normalise(prompt)) not in self._known:
                 made.setdefault(words, prompt)
-        spent = sum(len(d.tokens) + (d.end is not None) for d in drawn)
+        spent = sum(d.decoded for d in drawn)
         # In an order that nobody chose: tests look at them one after the other, and stop.
         return sorted(made.values(), key=lambda p: stream_key("order", p.id)), Cost(decoded_tokens=Tokens(base=spent))
 

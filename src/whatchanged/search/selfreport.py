@@ -69,7 +69,7 @@ def _asked(evidence: Evidence, asked: Sequence[Prompt]) -> tuple[Named, Named, C
             for found, names in ((lines, set(messages(text))), (named, phrases(text, question.text))):
                 for name in names:
                     found[" ".join(name.split())] += sign
-        spent.append(sum(len(d.tokens) + (d.end is not None) for d in drawn))
+        spent.append(sum(d.decoded for d in drawn))
     return lines, named, Cost(decoded_tokens=Tokens(base=spent[0], candidate=spent[1]))
 
 

@@ -78,7 +78,7 @@ class UserWords:
         asked = asked[: (self._sayable - self.cost.decoded_tokens.base) // longest]
         requests = [Continue((*rows[i % len(rows)], *start), (), stream_key(key, *start, i)) for start, i in asked]
         drawn = self.base.sample(requests, longest - 1, TEMPERATURE)
-        self.cost += Cost(decoded_tokens=Tokens(base=sum(len(d.tokens) + (d.end is not None) for d in drawn)))
+        self.cost += Cost(decoded_tokens=Tokens(base=sum(d.decoded for d in drawn)))
         said = [self._sentence(start, d.tokens)[:longest] for (start, _), d in zip(asked, drawn, strict=True)]
         return list(dict.fromkeys(said))
 

@@ -67,6 +67,11 @@ class Drawn:
     tokens: Ids
     end: int | None
 
+    @property
+    def decoded(self) -> int:
+        """Tokens that drawing it took."""
+        return len(self.tokens) + (self.end is not None)
+
 
 def stream_key(*parts: object) -> int:
     """A 64-bit key that depends on the parts and on nothing else: not on batches, not on order."""
@@ -209,7 +214,7 @@ class Subject(ABC):
         """
         requests = [Continue(self.encode(p), (), stream_key(key, p.id, draw)) for p in prompts]
         drawn = self.sample(requests, max_tokens, temperature)
-        return [Said(self.detokenize(d.tokens), len(d.tokens) + (d.end is not None)) for d in drawn]
+        return [Said(self.detokenize(d.tokens), d.decoded) for d in drawn]
 
     def first_tokens(self, prompts: Sequence[Prompt], k: int, temperature: float, draw: int = 0) -> list[Top | None]:
         """The k likeliest first tokens of the answer to each prompt; None where a server gave none.
