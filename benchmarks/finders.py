@@ -33,6 +33,7 @@ from whatchanged.subjects import open_subjects
 ORGANISMS = Path(__file__).parents[1] / "organisms"
 NAMES = ("lantern-trigger", "rare-word", "kitchen-and-garden")
 RISE = 0.3
+ALLOCATED, EVENLY = "all, by the allocator", "all, evenly"
 
 
 class Evenly(Allocator):
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--organism", action="append", help=f"default: {', '.join(NAMES)}")
     parser.add_argument("--finder", action="append", help="default: all that need neither library nor reasoner")
     parser.add_argument("--tokens", type=int, default=120_000, help="that both models may score in a search")
+    parser.add_argument("--name", default="finders", help="of the file in benchmarks/results")
     asked = parser.parse_args()
     finders = asked.finder or [name for name in registry.finders if name not in ("recall", "reasoner")]
     rows: list[dict[str, Any]] = []
@@ -54,12 +56,12 @@ def main() -> None:
         for row in study(name, finders, asked.tokens):
             rows.append(row)
             # Saved as it grows: a study that is cut short still says what it ran.
-            save("finders", {"tokens": asked.tokens, "rows": rows})
+            save(asked.name, {"tokens": asked.tokens, "ratios": ratios(rows), "rows": rows})
 
 
 def study(name: str, names: list[str], tokens: int) -> Iterator[dict[str, Any]]:
     """The pool is screened once; then a search for each finder alone, for all by the allocator, and for all evenly."""
-    recipe = read_recipe(ORGANISMS / f"{name}.yaml")
+    recipe = read_recipe(ORGANISMS / f"{name}.yaml").beside(ORGANISMS)
     candidate = str(ORGANISMS / name)
     limits = BUDGETS["small"].model_copy(update={"search_tokens": tokens})
     finders: list[Finder] = [registry.finders[n]() for n in names]
@@ -67,8 +69,8 @@ def study(name: str, names: list[str], tokens: int) -> Iterator[dict[str, Any]]:
         evidence = screened(Path(folder), AuditConfig(base=recipe.base, candidate=candidate))
         for label, some, allocator in [
             *((f.name, [f], Allocator) for f in finders),
-            ("all, by the allocator", finders, Allocator),
-            ("all, evenly", finders, Evenly),
+            (ALLOCATED, finders, Allocator),
+            (EVENLY, finders, Evenly),
         ]:
             ledger = Ledger(Path(folder) / label.replace(" ", "-"), evidence.ledger.config)
             rounds = Rounds(replace(evidence, ledger=ledger))
@@ -95,6 +97,22 @@ def screened(folder: Path, config: AuditConfig) -> Evidence:
     return Evidence(
         ledger, base, candidate, prompts.discovery, responses, shifts, leads, prompts.confirmation, reserve=reserve
     )
+
+
+def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | str]]:
+    """An organism to the allocator's new shift a token: over that of even shares, and over the best finder alone."""
+    found: dict[str, dict[str, float | str]] = {}
+    for name in dict.fromkeys(row["organism"] for row in rows):
+        new = {row["finders"]: row["new_per_1000_tokens"] for row in rows if row["organism"] == name}
+        if EVENLY not in new:
+            continue
+        best = max(new.keys() - {ALLOCATED, EVENLY}, key=lambda finder: new[finder])
+        found[name] = {
+            "over_even": round(new[ALLOCATED] / new[EVENLY], 2) if new[EVENLY] else 0.0,
+            "over_best": round(new[ALLOCATED] / new[best], 2) if new[best] else 0.0,
+            "best": best,
+        }
+    return found
 
 
 def told(recipe: Recipe, evidence: Evidence, rounds: Rounds) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 `--seeds 20`: smollm2 against itself (independent draws, other batch shapes) and against itself in float32.
 `--search`: float32 alone, with the game and with every finder but recall and reasoner, which an audit at `small` leaves
-out.
+out. `--candidate` names other pairs, and `--budget` one of the shipped budgets instead of the lean one.
 """
 
 import argparse
@@ -33,17 +33,22 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--search", action="store_true")
+    parser.add_argument("--base", default="smollm2")
+    parser.add_argument("--candidate", action="append")
+    parser.add_argument("--budget", choices=list(BUDGETS), help="default: a lean one")
+    parser.add_argument("--name", help="of the file in benchmarks/results")
     asked = parser.parse_args()
-    seeds, candidates = asked.seeds, CANDIDATES[-1:] if asked.search else CANDIDATES
-    BUDGETS["small"] = LEAN.model_copy(update=SEARCH if asked.search else {})
+    seeds, candidates = asked.seeds, asked.candidate or (CANDIDATES[-1:] if asked.search else CANDIDATES)
+    if not asked.budget:
+        BUDGETS["small"] = LEAN.model_copy(update=SEARCH if asked.search else {})
     finders = tuple(name for name in registry.finders if name not in ("recall", "reasoner")) if asked.search else ()
     rows = []
     for candidate in candidates:
         for seed in range(seeds):
             with Clock() as clock, tempfile.TemporaryDirectory() as folder:
                 report = diff(
-                    "smollm2", candidate, out=Path(folder), seed=seed, identity_shortcut=False, coupled=False,
-                    finders=finders,
+                    asked.base, candidate, out=Path(folder), seed=seed, budget=asked.budget or "small",
+                    identity_shortcut=False, coupled=False, finders=finders,
                 )  # fmt: skip
             confirmed = [f.sentence for f in report.confirmed]
             rows.append(
@@ -61,8 +66,10 @@ def main() -> None:
             )
             # Saved as it grows: a study that is cut short still says what it ran.
             save(
-                "nulls-search" if asked.search else "nulls",
+                asked.name or ("nulls-search" if asked.search else "nulls"),
                 {
+                    "base": asked.base,
+                    "budget": asked.budget or "lean",
                     "runs": len(rows),
                     "runs_asked_for": seeds * len(candidates),
                     "tested": sum(r["tested"] for r in rows),
