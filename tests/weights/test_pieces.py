@@ -13,15 +13,15 @@ from whatchanged.weights.spectrum import triples
 
 
 def found(monkeypatch, delta, rank=8, seed=0):
-    """What pieces of 350 rows, or of 100 that may end early, in blocks of 50, say of dW; and where blocks were put."""
+    """What pieces of 336 rows, or of 96 that may end early, in blocks of 48, say of dW; and where blocks were put."""
     for name, value in {"BLOCK": 50 * delta.shape[1], "STRIPE": 2, "SHORT": 2, "BLOCKS": 7}.items():
         monkeypatch.setattr(pieces, name, value)
     rows = pieces.piece_rows(*delta.shape)
-    assert rows == 350
+    assert (rows, pieces.block_rows(delta.shape[1])) == (336, 48)
     room = np.full(pieces.entries_held(*delta.shape, rank), np.nan, np.float32)
     kept, places = pieces.Pieces(delta.shape, 0, rank, seed, room), []
-    for start in range(0, len(delta), 50):
-        block = delta[start : start + 50]
+    for start in range(0, len(delta), 48):
+        block = delta[start : start + 48]
         place = kept.place(start, len(block))
         places.append((place.ctypes.data - room.ctypes.data) // delta.strides[0])
         place[:] = block
@@ -70,12 +70,12 @@ def test_what_stands_out_is_right_to_a_few_thousandths(monkeypatch, name):
 
 def test_pieces_end_early_where_the_directions_of_the_first_serve(monkeypatch):
     rng = np.random.default_rng(0)
-    first = [0, 50, 100, 150, 200, 250, 300]
-    _, places, *_ = found(monkeypatch, DELTAS["low rank"](rng).astype(np.float32))
-    # No more than what fits twice into a piece is left for the last one.
-    assert places == [*first, *[0, 50] * 7, 0, 50, 100]
+    first = [0, 48, 96, 144, 192, 240, 288]
+    _, places, *_ = found(monkeypatch, DELTAS["low rank"](rng)[:1190].astype(np.float32))
+    # What is left for the last one is not less than such a piece.
+    assert places == [*first, *[0, 48] * 7, 0, 48, 96, 144]
     _, places, *_ = found(monkeypatch, DELTAS["noise"](rng).astype(np.float32))
-    assert places == [*first * 3, 0, 50, 100]
+    assert places == [*first * 3, 0, 48, 96, 144]
 
 
 def test_other_rows_after_the_first_piece_are_seen(monkeypatch):
@@ -87,6 +87,11 @@ def test_other_rows_after_the_first_piece_are_seen(monkeypatch):
     true = np.linalg.svd(delta, compute_uv=False)
     assert values[:3] == pytest.approx(true[:3], rel=3e-3)
     assert residual <= 2e-3 * np.linalg.norm(delta)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(4096, 64), (14336, 16), (53248, 4), (1 << 20, 1)])
+def test_rows_of_a_block_are_whole_groups_of_the_sketch(columns, rows):
+    assert pieces.block_rows(columns) == rows
 
 
 def test_pieces_of_noise_look_like_noise(monkeypatch):

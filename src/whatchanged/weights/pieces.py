@@ -3,7 +3,7 @@
 import numpy as np
 
 from whatchanged.weights.dtypes import Floats
-from whatchanged.weights.sketch import EXACT_SIDE
+from whatchanged.weights.sketch import EXACT_SIDE, FOLD
 from whatchanged.weights.spectrum import (
     Doubles,
     Look,
@@ -19,21 +19,23 @@ from whatchanged.weights.spectrum import (
     values_of,
 )
 
-# Blocks of this many entries stay in a core's cache from one sum to the next, with the bytes that they are read from.
-BLOCK = 1 << 16
+# Blocks of this many entries stay in a core's cache from one sum to the next. Smaller ones cost more turns at the
+# interpreter's lock than they save.
+BLOCK = 1 << 18
 # Blocks that are sketched or projected at once: a matrix product of a few rows costs more a row.
-STRIPE = 8
+STRIPE = 4
 # Blocks that make a piece: 64 MB.
-BLOCKS = 256
+BLOCKS = 64
 # Blocks that make one where the known directions serve: 8 MB, which need not leave the cache.
-SHORT = 32
+SHORT = 8
 # Rows of images that are kept apart.
 STACKED = 384
 
 
 def block_rows(columns: int) -> int:
-    """Rows that are read at once."""
-    return max(1, BLOCK // max(columns, 1))
+    """Rows that are read at once: whole groups of those that the sketch adds up."""
+    rows = max(1, BLOCK // max(columns, 1))
+    return rows // FOLD * FOLD or 1 << rows.bit_length() - 1
 
 
 def piece_rows(rows: int, columns: int) -> int:
