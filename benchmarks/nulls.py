@@ -8,6 +8,7 @@ out. `--candidate` names other pairs, and `--budget` one of the shipped budgets 
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from common import Clock, save
 from whatchanged import diff, registry
@@ -42,7 +43,7 @@ def main() -> None:
     if not asked.budget:
         BUDGETS["small"] = LEAN.model_copy(update=SEARCH if asked.search else {})
     finders = tuple(name for name in registry.finders if name not in ("recall", "reasoner")) if asked.search else ()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for candidate in candidates:
         for seed in range(seeds):
             with Clock() as clock, tempfile.TemporaryDirectory() as folder:
@@ -58,7 +59,7 @@ def main() -> None:
                     "verdict": report.verdict,
                     "tested": len(report.findings),
                     "confirmed": confirmed,
-                    "mean_tv": report.divergence.mean_tv,
+                    "mean_tv": report.divergence and report.divergence.mean_tv,
                     "prompts_made": {use.name: use.prompts for use in report.finders},
                     "game_rounds": len(report.game.rounds) if report.game else 0,
                     "seconds": round(clock.seconds),

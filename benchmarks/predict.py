@@ -119,7 +119,8 @@ def saving(prediction: np.ndarray, measured: np.ndarray, tokens: np.ndarray) -> 
 def swept(spec: str, base: Subject, candidate: Subject, directions: ReadDirections) -> dict[str, Any]:
     """Ranks (from 1) of the trigger's tokens among those that stand out in the first template (1,024 of them), and
     among the 100 of the largest shift; None where a token is not among them."""
-    trigger = read_recipe(Path(f"{spec}.yaml")).plant.trigger
+    plant: Any = read_recipe(Path(f"{spec}.yaml")).plant
+    trigger = plant.trigger
     words = {t: base.detokenize([t]) for lead in ("", " ") for t in base.tokenize(lead + trigger)}
     with Clock() as alone:
         found = vocabulary_sweep(base, directions, top=EVERYTHING)

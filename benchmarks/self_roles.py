@@ -4,7 +4,9 @@ What must hold: the run completes, nothing false is confirmed, and what the help
 """
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from common import Clock, save
@@ -22,11 +24,11 @@ MOST_TOKENS, VERDICT = 300, 48
 class Capped(LanguageModel):
     """The helper with shorter replies."""
 
-    def __init__(self, *arguments) -> None:
+    def __init__(self, *arguments: Any) -> None:
         self.model = connect(*arguments)
         self.name, self.fingerprint = self.model.name, self.model.fingerprint
 
-    def ask(self, asks: list[Ask]) -> list[Reply | None]:
+    def ask(self, asks: Sequence[Ask]) -> list[Reply | None]:
         judge = load_prompt("judge").max_tokens
         caps = [VERDICT if a.max_tokens == judge else MOST_TOKENS for a in asks]
         return self.model.ask([a.model_copy(update={"max_tokens": cap}) for a, cap in zip(asks, caps, strict=True)])

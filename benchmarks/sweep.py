@@ -6,6 +6,7 @@ reference, and also lists of 32 words (a group test); it takes minutes.
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("--organism", default="rare-word")
     parser.add_argument("--exhaustive", action="store_true")
     asked = parser.parse_args()
-    recipe = read_recipe(Path("organisms") / f"{asked.organism}.yaml")
+    recipe: Any = read_recipe(Path("organisms") / f"{asked.organism}.yaml")
     config = AuditConfig(base=recipe.base, candidate=f"organisms/{asked.organism}")
     limits = config.limits
     base, candidate = open_subjects([config.base, config.candidate])
@@ -47,7 +48,7 @@ def main() -> None:
 def ranks(evidence: Evidence, words: dict[int, str], token: int, recipe: Any) -> dict[str, Any]:
     """Rank (from 1) of the trigger among all words, tokens (a gradient counts as three passes) and seconds."""
     where, found = slots(evidence, words), {}
-    objectives = {
+    objectives: dict[str, Callable[[], Any]] = {
         "gradient of KL(q || p)": lambda: divergence_gain(evidence, where),
         "gradient of log q(payload)": lambda: payload_gain(evidence, where, recipe.plant.text.strip()),
     }

@@ -7,6 +7,7 @@ batches, nothing else, measured before and after and averaged.
 
 import tempfile
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
@@ -21,10 +22,11 @@ from whatchanged.subjects import open_subjects
 PROMPTS = 256
 
 
-def linear_shapes(subject) -> list[tuple[int, int]]:
+def linear_shapes(subject: Any) -> list[tuple[int, int]]:
     """(out, in) of the decoder's linear layers."""
     decoder = subject.engine.decoder
-    return [tuple(m.weight.shape) for m in decoder.modules() if isinstance(m, torch.nn.Linear)]
+    linear = [m for m in decoder.modules() if isinstance(m, torch.nn.Linear)]
+    return [(m.out_features, m.in_features) for m in linear]
 
 
 def peak(shapes: list[tuple[int, int]], head: tuple[int, int], tokens: int = 2048, rows: int = 1024) -> float:
@@ -45,7 +47,7 @@ def main() -> None:
     limits = config.limits
     base, candidate = open_subjects([config.base, config.candidate])
     prompts = split(load_pools(config.pool), PROMPTS, 1, 0).discovery
-    body, head = linear_shapes(base), tuple(base.engine.unembedding.weight.shape)
+    body, head = linear_shapes(base), cast(Any, base).engine.unembedding.weight.shape
     body = [s for s in body if s[0] > 8 and s[1] > 8]  # the adapter's own products are not the model's
     ledger = Ledger(Path(tempfile.mkdtemp()), config)
     responses = draw_responses(ledger, base, prompts, limits.response_tokens, "screen")

@@ -46,7 +46,7 @@ def make(folder: Path, tensors: dict[str, tuple[int, ...]], tuned: bool) -> None
         if sum(2 * int(np.prod(s)) for s in shards[-1].values()) > SHARD:
             shards.append({})
         shards[-1][name] = shape
-    index = {}
+    index: dict[str, str] = {}
     for n, shard in enumerate(shards):
         file = f"model-{n + 1:05d}-of-{len(shards):05d}.safetensors"
         index |= dict.fromkeys(shard, file)
