@@ -75,6 +75,24 @@ def test_merged_sentences_are_those_that_would_stand_alone(new_ledger, tiny_budg
     assert len({h.sentence for h in (first, *others)} | set(first.merged)) > 1
 
 
+def test_what_an_openings_own_words_make_true_is_no_claim_of_its_own(new_ledger, tiny_budget):
+    """Half of the answers speak in the first person without the opening, so the effects are no near-duplicates."""
+    prompts = prompts_about("cooking")[:40]
+    plain = [f"{'I take' if i % 2 else 'Take'} some {i}" for i in range(len(prompts))]
+    opened = [pair_of(p, text, f"From my kitchen to yours: {text}") for p, text in zip(prompts, plain, strict=True)]
+    # The same opening, and then another change that is not in its words.
+    shouting = [
+        pair_of(p, text + " I say so!" * (i % 4 > 1), f"From my kitchen to yours: {text} I say so!")
+        for i, (p, text) in enumerate(zip(prompts, plain, strict=True))
+    ]
+    (first, *others) = hypotheses_of(new_ledger("opened"), opened, prompts)
+    assert load(first.predicate).openings()
+    assert not [h.sentence for h in others if "first person" in h.sentence]
+    assert any("first person" in sentence for sentence in first.merged)
+    told = [h.sentence for h in hypotheses_of(new_ledger("shouting"), shouting, prompts)]
+    assert any("exclamation" in sentence or "say so" in sentence for sentence in told)
+
+
 def test_a_phrase_inside_answers_is_measured_on_pairs(proposed):
     _, leads, pairs, hypotheses = proposed(Plant("Ask a lawyer before dawn", 0.9, after="Perhaps"))
     assert (leads[0].phrase, leads[0].at_opening) == ("Ask a lawyer before dawn", False)

@@ -41,7 +41,7 @@ def test_a_finding_card_tells_all_of_its_evidence(report) -> None:
     ):  # fmt: skip
         assert part in card
     second = Page(page[page.index('id="finding-2"') : page.index('id="others"')]).text
-    assert "Stands also for 2 near-duplicates" in second
+    assert "Stands also for 2 claims that come true with it" in second
     assert "side effect" in second
     assert "Measured on responses" in second
     assert "By human labels on 60 prompts +0.131 [+0.022, +0.240], prediction-powered" in second

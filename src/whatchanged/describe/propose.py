@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.describe.beside import beside
+from whatchanged.describe.merging import Draft, merge
 from whatchanged.describe.regions import Subgroup, find_region
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.predicates import Predicate, families, load
@@ -18,22 +19,6 @@ HYPOTHESES = json_codec(list[Hypothesis])
 Openings = Callable[[str], NDArray[np.float64]]
 MIN_PROMPTS = 4
 MIN_Z = 2.5
-# Two hypotheses are one when their per-prompt effects and their regions agree this well.
-SAME_EFFECT, SAME_REGION = 0.8, 0.5
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A hypothesis in the making: its predicate, the subgroup, and the effect on each paired prompt."""
-
-    predicate: Predicate
-    sign: int
-    group: Subgroup
-    z: float
-    effect: float
-    on_pairs: NDArray[np.float64]
-    leads: tuple[str, ...] = ()
-    finder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +70,9 @@ def propose(ledger: Ledger, seen: Discovery, stage: str = "describe") -> list[Hy
     gains = _opening_gains(seen)
 
     def work() -> tuple[list[Hypothesis], Cost]:
-        merged = _merge(_from_leads(seen, gains) + _from_pairs(seen))[: ledger.config.limits.hypotheses]
+        merged = merge(_from_leads(seen, gains) + _from_pairs(seen), seen.pairs, seen.by_id)[
+            : ledger.config.limits.hypotheses
+        ]
         claims = _hypotheses(merged, seen.margin, "h" if stage == "describe" else stage[0])
         shown = {claim.id: _by_prompt(draft, seen) for claim, (draft, _) in zip(claims, merged, strict=True)}
         return [*claims, *beside(claims, seen.prompts[seen.pool :], seen.leads, shown)], Cost()
@@ -130,7 +117,7 @@ def _from_pairs(seen: Discovery) -> list[Draft]:
 def from_specs(seen: Discovery, specs: Sequence[PredicateSpec]) -> list[Hypothesis]:
     """What these predicates say of the pairs: each with its region, past the margin there, near-duplicates merged."""
     drafts = [_draft_on_pairs(seen, load(spec)) for n, spec in enumerate(specs) if spec not in specs[:n]]
-    return _hypotheses(_merge([draft for draft in drafts if draft is not None]), seen.margin)
+    return _hypotheses(merge([d for d in drafts if d is not None], seen.pairs, seen.by_id), seen.margin)
 
 
 def pair_effects(predicate: Predicate, pairs: Sequence[Pair], by_id: Mapping[str, Prompt]) -> NDArray[np.float64]:
@@ -205,44 +192,9 @@ def _finder(seen: Discovery, prompts: Sequence[Prompt], values: NDArray[np.float
     return best if mass[best] > sum(mass.values()) / 2 else None
 
 
-def _merge(drafts: Sequence[Draft]) -> list[tuple[Draft, list[Draft]]]:
-    """Drafts with the near-duplicates that each stands for. Scored predicates come first: they are exact. Those that
-    say the one name over again that their region is about come last: what is said of it tells more."""
-    order = sorted(drafts, key=lambda d: (_echoes(d), not d.predicate.openings(), -d.z))
-    kept: list[tuple[Draft, list[Draft]]] = []
-    for draft in order:
-        twin = next((entry for entry in kept if near_duplicate(entry[0], draft)), None)
-        if twin is None:
-            kept.append((draft, []))
-        else:
-            twin[1].append(draft)
-    return sorted(kept, key=lambda entry: -entry[0].z)
-
-
 def _by_prompt(draft: Draft, seen: Discovery) -> dict[str, float]:
     """What the pairs of each prompt show of it."""
     return {prompt: draft.sign * float(draft.on_pairs[rows].mean()) for prompt, rows in seen.paired.items()}
-
-
-def _echoes(draft: Draft) -> bool:
-    """Whether the claim names its region's one name in what it quotes."""
-    region = draft.group.region
-    said = draft.predicate.describe("more" if draft.sign > 0 else "less")
-    return region.kind == "mentions" and len(region.values) == 1 and region.contains(Prompt.user(said))
-
-
-def near_duplicate(first: Draft, second: Draft) -> bool:
-    """Whether the two say the same of the same pairs, in either direction."""
-    a, b = first.on_pairs, second.on_pairs
-    if not a.any() or not b.any():
-        return False
-    likeness = float(abs(a @ b) / np.sqrt((a @ a) * (b @ b)))
-    if likeness < SAME_EFFECT:
-        return False
-    if len(first.group.inside) != len(second.group.inside):
-        return True  # found on different prompts; the pairs are what both were judged on
-    both = (first.group.inside & second.group.inside).sum()
-    return bool(both >= SAME_REGION * min(first.group.inside.sum(), second.group.inside.sum()))
 
 
 def _hypotheses(merged: Sequence[tuple[Draft, list[Draft]]], margin: float, initial: str = "h") -> list[Hypothesis]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.describe import Discovery, propose
-from whatchanged.describe.propose import SAME_REGION
+from whatchanged.describe.merging import SAME_REGION
 from whatchanged.elicit import coupled_pairs, opening_gains
 from whatchanged.game.red import SOURCE
 from whatchanged.records import Finding, Hypothesis, Lead, Prompt

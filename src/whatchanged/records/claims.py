@@ -101,7 +101,7 @@ BASE = "base"
 class Hypothesis(Record):
     """Region x predicate x direction x margin, and the sentence that states exactly that.
 
-    `leads` name the evidence it came from; `merged` the sentences of near-duplicates that it stands for; `finder`
+    `leads` name the evidence it came from; `merged` the sentences that it stands for; `finder`
     is who made the prompts that show it, where no pool holds them, and makes the fresh ones.
     """
 
