@@ -183,8 +183,8 @@ def test_a_hypothesis_names_the_finder_whose_prompts_show_it(new_ledger):
 
 @pytest.mark.parametrize(
     ("pool", "sweep", "other", "finder"),
-    [(0, 12, 0, "vocabulary-sweep"), (3, 9, 0, "vocabulary-sweep"), (4, 8, 0, None), (6, 6, 0, None), (8, 4, 0, None),
-     (0, 7, 5, "vocabulary-sweep"), (4, 4, 4, None), (12, 0, 0, None)],
+    [(0, 12, 0, "vocabulary-sweep"), (3, 9, 0, "vocabulary-sweep"), (4, 8, 0, "vocabulary-sweep"), (6, 6, 0, None),
+     (8, 4, 0, None), (0, 7, 5, "vocabulary-sweep"), (4, 4, 4, None), (12, 0, 0, None)],
 )  # fmt: skip
 def test_only_a_finder_with_more_than_half_of_the_effect_is_named(new_ledger, pool, sweep, other, finder):
     texts = iter([f"Say {i} cobalt again" for i in range(12)])
@@ -194,6 +194,18 @@ def test_only_a_finder_with_more_than_half_of_the_effect_is_named(new_ledger, po
         new_ledger(), [*NUMBERED, *shown[0]], [*shown[1], *shown[2]], lambda p: 0.8 * ("cobalt" in p.text)
     )
     assert [(h.region.values, h.finder) for h in found] == [(("cobalt",), finder)]
+
+
+def test_a_handful_of_the_pools_prompts_gives_way_to_many_that_a_finder_made(new_ledger):
+    """The pool shows it more weakly, and leaves too few fresh prompts for a test. With enough of them it is the pool's."""
+    for few, expected in ((5, (("knitting",), "vocabulary-sweep")), (10, (("Sew",), None))):
+        pool = [*NUMBERED, *made_by("builtin", *(f"Sew {i} again" for i in range(few)))]
+        made = made_by("vocabulary-sweep", *(f"Say {i} knitting again" for i in range(24)))
+        effect = {"Sew": 0.4, "knitting": 0.9}
+        (claim,) = hypotheses_on(
+            new_ledger(str(few)), pool, made, lambda p, effect=effect: sum(effect[w] for w in effect if w in p.text)
+        )
+        assert (claim.region.values, claim.finder) == expected
 
 
 def test_no_pairs_and_no_leads_give_nothing(new_ledger, tiny_budget):

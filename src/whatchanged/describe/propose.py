@@ -18,6 +18,8 @@ from whatchanged.records import Cost, Hypothesis, Lead, Pair, PredicateSpec, Pro
 HYPOTHESES = json_codec(list[Hypothesis])
 Openings = Callable[[str], NDArray[np.float64]]
 MIN_PROMPTS = 4
+# So many discovery prompts of a kind leave enough fresh ones of it to decide most changes: a pool holds more of those.
+FEW = 8
 MIN_Z = 2.5
 
 
@@ -150,21 +152,30 @@ def _draft(
     sign: int,
     leads: tuple[str, ...],
 ) -> Draft | None:
-    """On the pool's prompts, where they show the effect; else with those that finders made, where those do."""
-    mine = np.array([p.id not in seen.maker for p in prompts], bool)
-    pool = [p for p, own in zip(prompts, mine, strict=True) if own]
-    shown = _shown(pool, values[mine], sample, seen.margin)
-    if shown is None and not mine.all():
+    """On the pool's prompts, where they show the effect; else with those that finders made, where those do.
+
+    Also with those where they show it better than a handful of the pool's: the pool's fresh prompts of that kind are
+    too few for a test, and a finder makes as many as are needed.
+    """
+
+    def told(prompts: Sequence[Prompt], values: NDArray[np.float64]) -> Draft | None:
         shown = _shown(prompts, values, sample, seen.margin)
-    else:
-        prompts, values = pool, values[mine]
-    if shown is None:
-        return None
-    group, effect, z = shown
-    # A claim about all prompts is the pool's, wherever else it shows.
-    everywhere = group.region.kind == "everywhere"
-    finder = None if everywhere else _finder(seen, prompts, np.where(group.inside, values, 0.0))
-    return Draft(predicate, sign, group, z, effect, pair_effects(predicate, seen.pairs, seen.by_id), leads, finder)
+        if shown is None:
+            return None
+        group, effect, z = shown
+        # A claim about all prompts is the pool's, wherever else it shows.
+        everywhere = group.region.kind == "everywhere"
+        finder = None if everywhere else _finder(seen, prompts, np.where(group.inside, values, 0.0))
+        return Draft(predicate, sign, group, z, effect, pair_effects(predicate, seen.pairs, seen.by_id), leads, finder)
+
+    mine = np.array([p.id not in seen.maker for p in prompts], bool)
+    pools = told([p for p, own in zip(prompts, mine, strict=True) if own], values[mine])
+    if mine.all() or (pools is not None and pools.group.inside.sum() >= FEW):
+        return pools
+    wider = told(prompts, values)
+    if pools is None:
+        return wider
+    return wider if wider is not None and wider.finder and wider.z > pools.z else pools
 
 
 def _shown(
