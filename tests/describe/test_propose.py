@@ -197,7 +197,7 @@ def test_only_a_finder_with_more_than_half_of_the_effect_is_named(new_ledger, po
 
 
 def test_a_handful_of_the_pools_prompts_gives_way_to_many_that_a_finder_made(new_ledger):
-    """The pool shows it more weakly, and leaves too few fresh prompts for a test. With enough of them it is the pool's."""
+    """The pool shows it more weakly, and leaves too few fresh prompts for a test; with enough, it is the pool's."""
     for few, expected in ((5, (("knitting",), "vocabulary-sweep")), (10, (("Sew",), None))):
         pool = [*NUMBERED, *made_by("builtin", *(f"Sew {i} again" for i in range(few)))]
         made = made_by("vocabulary-sweep", *(f"Say {i} knitting again" for i in range(24)))

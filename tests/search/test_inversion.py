@@ -118,6 +118,16 @@ def test_what_the_pools_prompts_bring_out_needs_no_trigger(found, candidate):
     assert "do not bring out" in proposed.note
 
 
+@pytest.mark.parametrize(("few", "looked_for"), [(3, True), (4, False)])
+def test_what_only_a_few_of_the_strongest_prompts_bring_out_is_looked_for(found, few, looked_for):
+    """They may be the fringe of what it is about, of which the pool has next to nothing."""
+    sea = [p for p in POOL if any(word in p.text for word in TOPICS["sea"])]
+    strongest = [*sea[:few], *(p for p in POOL if p not in sea)][:8]
+    contexts = tuple(ContextRef(prompt_id=p.id, draw=0, position=0, weight=1.0) for p in strongest)
+    proposed = found(WordSubject(Plant(KITCHEN, 0.8, TOPICS["sea"])), payload(contexts=contexts))
+    assert ("brought out by" in proposed.note) is looked_for
+
+
 @pytest.mark.parametrize("drift", [0.05, 0.2, 0.5])
 def test_drift_alone_has_no_trigger(found, drift):
     proposed = found(WordSubject(drift=drift))

@@ -21,7 +21,8 @@ PER_PART = 4
 LEAST = 100
 # Where the payload is rarer than this even behind the best phrase, nobody would see it.
 SEEN = 0.02
-# A prompt that brings it out as often as not holds its trigger; what shows less often is a leak, and worth a search.
+# A prompt that brings it out as often as not holds its trigger; what shows less often is a leak, and worth a search. So
+# is what fewer than half of the strongest prompts bring out: a pool may touch the fringe of what it is about.
 SHOWN, STRONGEST = 0.5, 8
 NONE = "no payload of log-ratio decoding that screened prompts do not bring out"
 
@@ -73,11 +74,11 @@ class TriggerInversion(WordFinder):
 
 
 def _shown(odds: Odds, lead: Lead, prompts: Sequence[Prompt]) -> bool:
-    """Whether the prompts at which the lead is strongest bring the payload out by themselves."""
+    """Whether half of the prompts at which the lead is strongest, at least, bring the payload out by themselves."""
     by_id = {p.id: p for p in prompts}
     strongest = list(dict.fromkeys(c.prompt_id for c in lead.contexts))[:STRONGEST]
     log_q = odds.of([by_id[i] for i in strongest])[:, 1]
-    return bool((log_q >= math.log(SHOWN)).any())
+    return bool(2 * (log_q >= math.log(SHOWN)).sum() >= max(1, len(strongest)))
 
 
 def _carriers(base: Subject, prompts: Sequence[Prompt]) -> list[Prompt]:
