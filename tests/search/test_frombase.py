@@ -44,6 +44,18 @@ def test_the_base_writes_enough_in_the_region_and_nothing_that_is_known(writer):
     assert [p for p in made if p not in made[:5]] == writer("other", [*POOL, *asked])(CLAIM, FEW)
 
 
+@pytest.mark.parametrize(
+    ("left", "pools", "taken"), [(12, 0, True), (11, 0, False), (14, 7, True), (14, 8, False), (ENOUGH, 20, True)]
+)
+def test_fewer_are_tested_where_they_are_twice_the_pools(writer, left, pools, taken):
+    made = writer()(CLAIM, [])
+    asked = [Prompt.user(p.text.upper()) for p in made[left:]]
+    # Prompts of one word: what is written begins as it would without them.
+    inside = [Prompt.user("Soup")] * pools
+    assert len(made) > ENOUGH
+    assert writer("other", [*POOL, *asked])(CLAIM, inside) == (made[:left] if taken else [])
+
+
 def test_a_resumed_run_reads_what_was_written(writer):
     made = writer()(CLAIM, FEW)
     again = writer()

@@ -154,8 +154,8 @@ def _draft(
 ) -> Draft | None:
     """On the pool's prompts, where they show the effect; else with those that finders made, where those do.
 
-    Also with those where they show it better than a handful of the pool's: the pool's fresh prompts of that kind are
-    too few for a test, and a finder makes as many as are needed.
+    Where only a handful of the pool's do, a finder's prompts speak for them: the pool's fresh ones of that kind are too
+    few for a test, however clear the handful is, and a finder makes as many as are needed.
     """
 
     def told(prompts: Sequence[Prompt], values: NDArray[np.float64]) -> Draft | None:
@@ -173,9 +173,7 @@ def _draft(
     if mine.all() or (pools is not None and pools.group.inside.sum() >= FEW):
         return pools
     wider = told(prompts, values)
-    if pools is None:
-        return wider
-    return wider if wider is not None and wider.finder and wider.z > pools.z else pools
+    return wider if pools is None or (wider is not None and wider.finder) else pools
 
 
 def _shown(

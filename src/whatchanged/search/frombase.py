@@ -10,8 +10,8 @@ from whatchanged.records import BASE, Cost, Hypothesis, Prompt, Region, Tokens
 from whatchanged.subjects import Continue, Subject, stream_key
 
 PROMPTS = json_codec(list[Prompt])
-# Prompts that a test needs at least, and turns begun for one claim.
-ENOUGH, DRAWS = 24, 96
+# Prompts that a test should have; turns begun for one claim; and how few will do where they are twice the pool's.
+ENOUGH, DRAWS, FEWEST = 24, 96, 12
 # What all claims together may decode for this: one in so many of confirmation's tokens.
 SHARE = 8
 # Words of a prompt up to the region's own, at most; and what begins a turn where no prompt does.
@@ -31,9 +31,9 @@ class FromBase:
         self._left = ledger.config.limits.confirm_tokens // SHARE
 
     def __call__(self, claim: Hypothesis, inside: Sequence[Prompt]) -> list[Prompt]:
-        """At least 24 prompts in the claim's region, begun like those of the pool `inside` it; else none.
+        """At least 24 prompts in the claim's region, begun like those of the pool `inside` it; or 12, if twice as many.
 
-        None for regions that no word brings a prompt into, and where the tokens do not reach.
+        Else none, as for regions that no word brings a prompt into, and where the tokens do not reach.
         """
         most = DRAWS * MAX_TOKENS
         starts = openers(claim.region, inside)
@@ -42,7 +42,7 @@ class FromBase:
         self._left -= most
         made = self.ledger.once(_step(claim.id), PROMPTS, partial(self._write, claim, starts))
         self._known |= {normalise(p) for p in made}
-        return made if len(made) >= ENOUGH else []
+        return made if len(made) >= min(ENOUGH, max(FEWEST, 2 * len(inside))) else []
 
     def _write(self, claim: Hypothesis, starts: Sequence[str]) -> tuple[list[Prompt], Cost]:
         from whatchanged.search.turns import asked_in, unfinished
