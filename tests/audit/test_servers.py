@@ -70,7 +70,7 @@ def served(tmp_path_factory):
             ("LONGEST_WAIT", 0.05),
             ("INSPECT_RETRIES", 0),
             # Long enough for a healthy answer on a busy machine: one that is given up is asked for again.
-            ("ATTEMPT_TIMEOUT", 2),
+            ("ATTEMPT_TIMEOUT", 5),
         ):
             patch.setattr(seam, name, value)
         patch.setenv("TOY_API_KEY", KEY)
