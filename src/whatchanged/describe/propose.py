@@ -99,7 +99,8 @@ def _from_leads(seen: Discovery, gains: Mapping[str, NDArray[np.float64]]) -> li
         predicate = load(PredicateSpec(family="phrase", args={"kind": kind, "phrases": [lead.phrase]}))
         if lead.at_opening and lead.phrase in gains:
             values = gains[lead.phrase]
-            draft = _draft(seen, predicate, seen.prompts, values, seen.pool, 1, (lead.id,))
+            effects = pair_effects(predicate, seen.pairs, seen.by_id)
+            draft = _draft(seen, predicate, seen.prompts, values, seen.pool, 1, effects, (lead.id,))
         else:
             draft = _draft_on_pairs(seen, predicate, (lead.id,))
         if draft is not None:
@@ -140,7 +141,7 @@ def _draft_on_pairs(seen: Discovery, predicate: Predicate, leads: tuple[str, ...
     values = np.array([effects[rows].mean() for rows in seen.paired.values()])
     sign = 1 if values.sum() >= 0 else -1
     paired = [seen.by_id[prompt] for prompt in seen.paired]
-    return _draft(seen, predicate, paired, sign * values, seen.control, sign, leads)
+    return _draft(seen, predicate, paired, sign * values, seen.control, sign, effects, leads)
 
 
 def _draft(
@@ -150,6 +151,7 @@ def _draft(
     values: NDArray[np.float64],
     sample: int,
     sign: int,
+    on_pairs: NDArray[np.float64],
     leads: tuple[str, ...],
 ) -> Draft | None:
     """On the pool's prompts, where they show the effect; else with those that finders made, where those do.
@@ -166,7 +168,7 @@ def _draft(
         # A claim about all prompts is the pool's, wherever else it shows.
         everywhere = group.region.kind == "everywhere"
         finder = None if everywhere else _finder(seen, prompts, np.where(group.inside, values, 0.0))
-        return Draft(predicate, sign, group, z, effect, pair_effects(predicate, seen.pairs, seen.by_id), leads, finder)
+        return Draft(predicate, sign, group, z, effect, on_pairs, leads, finder)
 
     mine = np.array([p.id not in seen.maker for p in prompts], bool)
     pools = told([p for p, own in zip(prompts, mine, strict=True) if own], values[mine])

