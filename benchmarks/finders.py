@@ -1,12 +1,15 @@
 """Which finder finds what, at what cost: each alone, all by the allocator, and all evenly, on the same budget.
 
+Evenly: each is given the same number of tokens, whatever it earns. A finder that is asked once leaves what it does not
+need: ratios are told at the equal budget, and by token spent as well.
+
 `new` is what the allocator pays for: signed shift that no prompt before had shown, beyond drift, in nats. `hits` are
 made prompts on which the planted opening is likelier by 0.3 at least, read off both models; none of it is charged.
 """
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +29,7 @@ from whatchanged.predicates import load
 from whatchanged.records import Prompt
 from whatchanged.screen import find_leads, scan
 from whatchanged.search import Evidence, Finder
-from whatchanged.search.allocate import Allocator
-from whatchanged.search.rounds import Rounds
+from whatchanged.search.rounds import EARNS, PATIENCE, Rounds, slice_of
 from whatchanged.subjects import open_subjects
 
 ORGANISMS = Path(__file__).parents[1] / "organisms"
@@ -36,11 +38,18 @@ RISE = 0.3
 ALLOCATED, EVENLY = "all, by the allocator", "all, evenly"
 
 
-class Evenly(Allocator):
-    """Whoever was given least, one slice at a time."""
+class Evenly(Rounds):
+    """Each finder in turn, up to its equal share of the tokens."""
 
-    def choose(self) -> tuple[str, int]:
-        return min(self._arms.values(), key=lambda arm: arm.units).name, self.unit
+    def run(self, finders: Sequence[Finder]) -> None:
+        share = self.left // len(finders)
+        for finder in finders:
+            end, vain = self.left - share, 0
+            while vain < PATIENCE and self._can_go_on() and self.left > end:
+                earned = self._ask(
+                    finder, min(share if finder.once else slice_of(share, share, 1), self.left - end)
+                ).mass
+                vain = PATIENCE if finder.once else 0 if earned >= EARNS else vain + 1
 
 
 def main() -> None:
@@ -67,14 +76,14 @@ def study(name: str, names: list[str], tokens: int) -> Iterator[dict[str, Any]]:
     finders: list[Finder] = [registry.finders[n]() for n in names]
     with tempfile.TemporaryDirectory() as folder, patch.dict(BUDGETS, {"small": limits}):
         evidence = screened(Path(folder), AuditConfig(base=recipe.base, candidate=candidate))
-        for label, some, allocator in [
-            *((f.name, [f], Allocator) for f in finders),
-            (ALLOCATED, finders, Allocator),
+        for label, some, kind in [
+            *((f.name, [f], Rounds) for f in finders),
+            (ALLOCATED, finders, Rounds),
             (EVENLY, finders, Evenly),
         ]:
             ledger = Ledger(Path(folder) / label.replace(" ", "-"), evidence.ledger.config)
-            rounds = Rounds(replace(evidence, ledger=ledger))
-            with Clock() as clock, patch("whatchanged.search.rounds.Allocator", allocator):
+            rounds = kind(replace(evidence, ledger=ledger))
+            with Clock() as clock:
                 rounds.run(some)
             yield {
                 "organism": name,
@@ -99,19 +108,21 @@ def screened(folder: Path, config: AuditConfig) -> Evidence:
     )
 
 
-def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | str]]:
-    """An organism to the allocator's new shift a token: over that of even shares, and over the best finder alone."""
-    found: dict[str, dict[str, float | str]] = {}
+def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | str | None]]:
+    """An organism to the allocator's new shift over that of even shares, and over that of the best finder alone: at the
+    same budget, and by token spent. None where nothing was earned that it could be held against.
+    """
+    found: dict[str, dict[str, float | str | None]] = {}
     for name in dict.fromkeys(row["organism"] for row in rows):
-        new = {row["finders"]: row["new_per_1000_tokens"] for row in rows if row["organism"] == name}
-        if EVENLY not in new:
-            continue
-        best = max(new.keys() - {ALLOCATED, EVENLY}, key=lambda finder: new[finder])
-        found[name] = {
-            "over_even": round(new[ALLOCATED] / new[EVENLY], 2) if new[EVENLY] else 0.0,
-            "over_best": round(new[ALLOCATED] / new[best], 2) if new[best] else 0.0,
-            "best": best,
-        }
+        told = found.setdefault(name, {})
+        for suffix, column in (("", "new"), ("_by_token", "new_per_1000_tokens")):
+            new = {row["finders"]: row[column] for row in rows if row["organism"] == name}
+            if EVENLY not in new:
+                continue
+            best = max(new.keys() - {ALLOCATED, EVENLY}, key=lambda finder: new[finder])
+            told[f"over_even{suffix}"] = round(new[ALLOCATED] / new[EVENLY], 2) if new[EVENLY] else None
+            told[f"over_best{suffix}"] = round(new[ALLOCATED] / new[best], 2) if new[best] else None
+            told[f"best{suffix}"] = best
     return found
 
 

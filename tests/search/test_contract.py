@@ -67,6 +67,7 @@ def test_fresh_prompts_are_made_from_those_given(finder: Finder, region: Region)
     """What two sets of prompts give alike is what the finder makes of none."""
     here, elsewhere, nowhere = ({p.id for p in finder.fresh(region, prompts, 12)} for prompts in (HERE, ELSEWHERE, []))
     assert here & elsewhere <= nowhere
+    assert finder.asks_its_own or not nowhere
 
 
 def test_fresh_prompts_are_the_same_every_time(finder: Finder, region: Region) -> None:

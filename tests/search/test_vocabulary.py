@@ -8,7 +8,15 @@ from words import KITCHEN, SAILOR, TOPICS, Plant, prompts_about
 from whatchanged.pools.made import PLACES, with_text
 from whatchanged.records import Prompt, Region
 from whatchanged.search import Proposed, search
-from whatchanged.search.vocabulary import PER_WORD, SUSPECTS, VocabularySweep, beyond_median, first_forms, outliers
+from whatchanged.search.about import ASKED, FRESH
+from whatchanged.search.vocabulary import (
+    PER_WORD,
+    SUSPECTS,
+    VocabularySweep,
+    beyond_median,
+    first_forms,
+    outliers,
+)
 
 TOKENS = 60_000
 POOL = prompts_about()[:30]
@@ -30,8 +38,9 @@ def found(new_ledger):
 
 def words_of(proposed, pool=POOL):
     """The words that proposed prompts hold and the pool does not, in order."""
-    known = {word for p in pool for word in p.text.split()}
-    return list(dict.fromkeys(word for p in proposed.prompts for word in p.text.split() if word not in known))
+    known = {word.strip("?.,") for text in (*(p.text for p in pool), *ASKED) for word in text.split()}
+    said = (word.strip("?.,") for p in proposed.prompts for word in p.text.split())
+    return list(dict.fromkeys(word for word in said if word not in known))
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.8])
@@ -48,12 +57,13 @@ def test_two_words_are_both_found(found):
     }  # fmt: skip
 
 
-def test_it_is_put_in_discovery_prompts_in_all_places(found):
+def test_half_its_prompts_ask_about_the_word_and_half_are_discoverys_with_it_put_in(found):
     proposed = found(ManyWords(Plant(KITCHEN, 0.8, (COBALT,))))
-    every = {with_text(p, COBALT, place, "vocabulary-sweep") for p in POOL for place in PLACES}
-    assert len(proposed.prompts) >= 2 * len(PLACES)
-    assert set(proposed.prompts) <= every
-    starts, ends = ({getattr(p.text, side)(COBALT) for p in proposed.prompts} for side in ("startswith", "endswith"))
+    asked = [p for p in proposed.prompts if p.text in {question.format(COBALT) for question in ASKED}]
+    put = [p for p in proposed.prompts if COBALT in p.text and p not in asked]
+    assert len(asked) == len(put) == PER_WORD // 2
+    assert set(put) <= {with_text(p, COBALT, place, "vocabulary-sweep") for p in POOL for place in PLACES}
+    starts, ends = ({getattr(p.text, side)(COBALT) for p in put} for side in ("startswith", "endswith"))
     assert starts == ends == {True, False}
 
 
@@ -96,15 +106,29 @@ def test_a_pool_that_holds_every_word_leaves_nothing_to_look_for(found):
     assert COBALT not in words_of(proposed, pool)
 
 
-def test_fresh_prompts_are_those_given_with_the_words_in_turn():
+def test_fresh_prompts_ask_other_questions_about_its_words_and_put_them_in_prompts_outside():
     region = Region(kind="mentions", values=("cobalt", "Quartz"))
     given = [Prompt.user("Why cobalt?"), *POOL[:12]]
-    made = VocabularySweep().fresh(region, given, 12)
-    assert [("cobalt" in p.text, "Quartz" in p.text) for p in made[:4]] == [(True, False), (False, True)] * 2
-    assert {place: sum(p.text in {with_text(q, w, place).text for q in POOL[:12] for w in region.values} for p in made)
-            for place in PLACES} == {"end": 4, "start": 4, "middle": 4}  # fmt: skip
-    for kind, values in (("everywhere", ()), ("tag", ("sea",)), ("structure", ("short",))):
-        assert VocabularySweep().fresh(Region(kind=kind, values=values), given, 12) == []
+    made = VocabularySweep().fresh(region, given, 24)
+    asked = {q.format(w) for q in FRESH for w in region.values}
+    put = {with_text(q, w, place).text for q in POOL[:12] for w in region.values for place in PLACES}
+    texts = {p.text for p in made}
+    assert len(texts) == 24
+    assert len(texts & asked) == len(texts & put) == 12
+    assert all(sum(w in text for text in texts) == 12 for w in region.values)
+    assert not set(ASKED) & set(FRESH)
+    # By turns: a test looks at them one after the other, and stops.
+    assert [p.text in asked for p in made] == [True, False] * 12
+
+
+def test_no_more_prompts_get_the_word_than_ask_about_it():
+    made = VocabularySweep().fresh(Region(kind="mentions", values=("cobalt",)), POOL[:30], 96)
+    assert len(made) == 2 * len(FRESH)
+
+
+@pytest.mark.parametrize(("kind", "values"), [("everywhere", ()), ("tag", ("sea",)), ("structure", ("a_question",))])
+def test_no_word_brings_a_prompt_into_other_regions(kind, values):
+    assert VocabularySweep().fresh(Region(kind=kind, values=values), POOL, 12) == []
 
 
 def test_where_the_region_looks_at_endings_they_end_so():

@@ -74,7 +74,7 @@ class Finder(ABC):
 
     name: ClassVar[str]
     needs: ClassVar[Access]
-    # Whether `fresh` asks the same whatever prompts it is given: then hypotheses have them in common.
+    # Whether some of what `fresh` asks is the same whatever prompts it is given: then hypotheses have it in common.
     asks_its_own: ClassVar[bool] = False
     # Whether it takes what it needs before others share the rest. Such ones run at the budget 'small' too.
     cheap: ClassVar[bool] = False

@@ -6,17 +6,19 @@ random words, which would try 32 at once, do not do: a real trigger did not fire
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.pools.made import PLACES, with_text
-from whatchanged.records import WORD, Cost, Prompt, Response, Tokens
+from whatchanged.records import WORD, Cost, Prompt, Region, Response, Tokens
 from whatchanged.screen.shift import shifts_of
+from whatchanged.search.about import ASKED, FRESH, about
 from whatchanged.search.drift import medians
 from whatchanged.search.finder import Evidence, Proposed
 from whatchanged.search.gradient import differentiable, divergence_gain, payload_gain, slots
-from whatchanged.search.inserted import WordFinder
+from whatchanged.search.inserted import WordFinder, inserted
 from whatchanged.search.odds import payloads
 from whatchanged.subjects import Access, Context, Ids, Subject, pair_batches
 from whatchanged.weights.predict.frames import Frame, frame_of
@@ -40,11 +42,12 @@ class VocabularySweep(WordFinder):
 
     name = "vocabulary-sweep"
     needs = Access.logits
+    asks_its_own = True
     cheap = True
     once = True
 
     def find(self, evidence: Evidence, tokens: int) -> Proposed:
-        """At most eight words, each put in twelve discovery prompts."""
+        """At most eight words, each asked about in six prompts and put in six of discovery's."""
         words = unseen_words(evidence)
         if not words:
             return Proposed([], Cost(), "the pool's prompts hold every word of the vocabulary")
@@ -61,9 +64,21 @@ class VocabularySweep(WordFinder):
         told = "stand out: " + ", ".join(suspects) if suspects else "none stands out"
         return Proposed(list(self._put(suspects, evidence.prompts)), sweep.cost, note + told)
 
+    def fresh(self, region: Region, prompts: Sequence[Prompt], count: int) -> list[Prompt]:
+        """By turns questions about the region's words, other ones than discovery's, and prompts outside the region with
+        its words put in; no more of these than of those, so that the first of them are like the last.
+        """
+        put = inserted(region, prompts, count, self.name)
+        if region.kind != "mentions":
+            return put
+        asked = about(region.values, FRESH, self.name)
+        both = zip_longest(asked, put[: len(asked)])
+        return [prompt for pair in both for prompt in pair if prompt is not None][:count]
+
     def _put(self, words: Sequence[str], prompts: Sequence[Prompt]) -> Iterator[Prompt]:
         for n, word in enumerate(words):
-            for i in range(PER_WORD):
+            yield from about([word], ASKED, self.name)
+            for i in range(PER_WORD - len(ASKED)):
                 prompt = prompts[(n * PER_WORD + i) % len(prompts)]
                 yield with_text(prompt, word, PLACES[i % len(PLACES)], self.name)
 

@@ -7,6 +7,7 @@ import pytest
 from benched import finding, planted, saying
 from words import KITCHEN, SAILOR, TOPICS, Plant, WordSubject, prompts_about
 
+from whatchanged import registry
 from whatchanged.bench.harness import examine, fresh
 from whatchanged.bench.harness.agreement import events
 from whatchanged.bench.harness.examine import OCCURRENCES, Examiner
@@ -93,14 +94,19 @@ def test_nothing_is_measured_without_samples_nor_what_a_judge_read(examiner, ran
     assert examiner().remeasure(finding(region=COOKING, predicate=OPENS, judge="someone"), ran) is None
 
 
-def test_what_a_finder_made_is_made_anew_by_it(examiner, ran, monkeypatch):
-    def made(self, region, prompts, count):
-        return [Prompt.user(f"{p.text} soup", source=self.name) for p in prompts[:count]]
+@pytest.mark.parametrize(("name", "alike"), [("trigger-inversion", True), ("vocabulary-sweep", False)])
+def test_what_a_finder_made_is_made_anew_by_it(examiner, ran, monkeypatch, name, alike):
+    """Of one that asks some questions of its own those are left out: the test has asked them."""
+    always = [Prompt.user(f"Soup {n}?", source=name) for n in range(20)]
 
-    monkeypatch.setattr("whatchanged.search.vocabulary.VocabularySweep.fresh", made)
-    claim = finding(region=Region(kind="mentions", values=("soup",)), predicate=OPENS, finder="vocabulary-sweep")
+    def made(self, region, prompts, count):
+        put = [Prompt.user(f"{p.text} soup", source=self.name) for p in prompts[:count]]
+        return put if alike else [*always, *put]
+
+    monkeypatch.setattr(registry.finders[name], "fresh", made)
+    claim = finding(region=Region(kind="mentions", values=("soup",)), predicate=OPENS, finder=name)
     found = examiner(Plant(KITCHEN, 0.8, TOPICS["cooking"])).remeasure(claim, ran)
-    assert (found.source, found.alike) == ("finder", True)
+    assert (found.source, found.alike) == ("finder", alike)
     assert found.effect == pytest.approx(0.738, abs=0.01)
 
 

@@ -59,16 +59,21 @@ def fresh_for(
         inside = [p for p in held_out if finding.region.contains(p)]
         if len(inside) >= LEAST:
             return Fresh(inside, "pool", alike=True)
-    elif finding.finder != BASE and len(made := _made(finding.finder, finding.region, held_out)) >= LEAST:
-        return Fresh(made, "finder", alike=True)
+    elif finding.finder != BASE:
+        finder: Finder = registry.finders[finding.finder]()
+        if len(made := _made(finder, finding.region, held_out, run)) >= LEAST:
+            return Fresh(made, "finder", alike=not finder.asks_its_own)
     said = _written(finding, held_out, run, ledger, base())
     return Fresh(said, "base", alike=finding.finder == BASE) if len(said) >= LEAST else None
 
 
-def _made(name: str, region: Region, held_out: Sequence[Prompt]) -> list[Prompt]:
-    finder: Finder = registry.finders[name]()
-    # One that asks the same whatever it is given has asked it in the test.
-    return [] if finder.asks_its_own else finder.fresh(region, held_out, MADE)
+def _made(finder: Finder, region: Region, held_out: Sequence[Prompt], run: Run) -> list[Prompt]:
+    made = finder.fresh(region, held_out, MADE)
+    if not finder.asks_its_own:
+        return made
+    # What it asks whatever it is given, it has asked in the test.
+    asked = {p.id for p in finder.fresh(region, run.confirmation, MADE)}
+    return [p for p in made if p.id not in asked]
 
 
 def _written(finding: Finding, held_out: Sequence[Prompt], run: Run, ledger: Ledger, base: Subject) -> list[Prompt]:
