@@ -110,20 +110,33 @@ def screened(folder: Path, config: AuditConfig) -> Evidence:
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | str | None]]:
     """An organism to the allocator's new shift over that of even shares, and over that of the best finder alone: at the
-    same budget, and by token spent. None where nothing was earned that it could be held against.
+    same budget, and by token spent. `all` of them: sums over sums, each organism's best finder being its own.
     """
     found: dict[str, dict[str, float | str | None]] = {}
-    for name in dict.fromkeys(row["organism"] for row in rows):
-        told = found.setdefault(name, {})
-        for suffix, column in (("", "new"), ("_by_token", "new_per_1000_tokens")):
+    names = [n for n in dict.fromkeys(row["organism"] for row in rows) if (n, EVENLY) in _keys(rows)]
+    for suffix, column in (("", "new"), ("_by_token", "new_per_1000_tokens")):
+        sums = np.zeros(3)
+        for name in names:
             new = {row["finders"]: row[column] for row in rows if row["organism"] == name}
-            if EVENLY not in new:
-                continue
             best = max(new.keys() - {ALLOCATED, EVENLY}, key=lambda finder: new[finder])
-            told[f"over_even{suffix}"] = round(new[ALLOCATED] / new[EVENLY], 2) if new[EVENLY] else None
-            told[f"over_best{suffix}"] = round(new[ALLOCATED] / new[best], 2) if new[best] else None
-            told[f"best{suffix}"] = best
+            earned = np.array([new[ALLOCATED], new[EVENLY], new[best]])
+            found.setdefault(name, {}).update({**_over(earned, suffix), f"best{suffix}": best})
+            sums += earned
+        found.setdefault("all", {}).update(_over(sums, suffix))
     return found
+
+
+def _keys(rows: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(row["organism"], row["finders"]) for row in rows}
+
+
+def _over(earned: Any, suffix: str) -> dict[str, float | None]:
+    """None where nothing was earned that the allocator could be held against."""
+    allocated, evenly, best = earned.tolist()
+    return {
+        f"over_even{suffix}": round(allocated / evenly, 2) if evenly else None,
+        f"over_best{suffix}": round(allocated / best, 2) if best else None,
+    }
 
 
 def told(recipe: Recipe, evidence: Evidence, rounds: Rounds) -> dict[str, Any]:
