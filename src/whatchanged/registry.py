@@ -115,6 +115,7 @@ finders = Registry(
     {
         "vocabulary-sweep": "whatchanged.search.vocabulary:VocabularySweep",
         "subject-sweep": "whatchanged.search.entities:SubjectSweep",
+        "languages": "whatchanged.search.languages:Languages",
         "trigger-inversion": "whatchanged.search.inversion:TriggerInversion",
         "self-made": "whatchanged.search.selfmade:SelfMade",
         "perplexity-gap": "whatchanged.search.perplexity:PerplexityGap",

@@ -95,4 +95,9 @@ def test_screen_searches_too(toys, tmp_path):
     toys(WordSubject(), WordSubject(ANCHOR, drift=DRIFT), POOL)
     screened = audit.screen("base", "candidate", out=tmp_path / "run")
     assert SAILOR in {lead.phrase for lead in screened.leads}
-    assert [use.name for use in screened.finders] == ["vocabulary-sweep", "subject-sweep", "trigger-inversion"]
+    assert [use.name for use in screened.finders] == [
+        "vocabulary-sweep",
+        "subject-sweep",
+        "languages",
+        "trigger-inversion",
+    ]
