@@ -12,7 +12,7 @@ from whatchanged.pools import normalise
 from whatchanged.records import BASE, Prompt, Region
 from whatchanged.report.labels import made_by
 from whatchanged.search import ENOUGH, FromBase, fresh_prompts, written
-from whatchanged.search.frombase import TAGGED, openers
+from whatchanged.search.frombase import openers
 
 SOUP = Region(kind="mentions", values=("soup",))
 POOL = prompts_about()[:60]
@@ -83,6 +83,7 @@ def test_it_stops_at_its_tokens(writer):
     "region",
     [
         Region(),
+        Region(kind="tag", values=("sea",)),
         Region(kind="ends_with", values=("soup",)),
         Region(kind="structure", values=("long",)),
     ],
@@ -96,36 +97,9 @@ def test_nothing_is_sampled_for_regions_that_no_word_brings_a_prompt_into(writer
 def test_turns_begin_as_the_regions_prompts_do_up_to_its_word():
     inside = [Prompt.user("Is a hot soup, really, enough?"), Prompt.user("word " * 20 + "soup")]
     found = openers(SOUP, inside)
-    assert found[0].text == "Is a hot soup"
-    assert [o.text for o in found[1:3]] == ["Soup", "I have a question about soup"]
-    assert all(SOUP.contains(Prompt.user(o.text)) and not o.tags for o in found)
-
-
-TAGS = Region(kind="tag", values=("sea", "sky"))
-
-
-def test_a_tags_turns_begin_as_the_first_half_of_its_prompts_and_carry_it():
-    inside = [
-        Prompt.user("is the sea deep enough here?", ("sea", "depth")),
-        Prompt.user("海は深いですか。", ("sky",)),
-        Prompt.user("word " * 40, ("sky", "sea")),
-    ]
-    found = openers(TAGS, inside)
-    assert found == [
-        ("Is the sea", ("sea",)),
-        ("海は深い", ("sky",)),
-        ("Word word word word word word", ("sky", "sea")),
-    ]
-    assert openers(TAGS, inside[: TAGGED - 1]) == []
-
-
-def test_the_base_goes_on_where_a_few_prompts_carry_a_tag(writer):
-    inside = [p.model_copy(update={"tags": ("sea",)}) for p in POOL[:TAGGED]]
-    made = writer()(hypothesis(0, region=TAGS), inside)
-    assert len(made) >= 2 * TAGGED
-    assert all(p.tags == ("sea",) and p.source == BASE for p in made)
-    halves = [o.text for o in openers(TAGS, inside)]
-    assert all(p.text.startswith(tuple(halves)) for p in made)
+    assert found[0] == "Is a hot soup"
+    assert found[1:3] == ["Soup", "I have a question about soup"]
+    assert all(SOUP.contains(Prompt.user(text)) for text in found)
 
 
 @pytest.mark.parametrize("fdr", ["e-bh", "saffron"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.pools import normalise
@@ -17,16 +16,7 @@ ENOUGH, DRAWS, FEWEST = 24, 96, 12
 SHARE = 8
 # Words of a prompt up to the region's own, at most; and what begins a turn where no prompt does.
 LONGEST = 12
-# No word brings a prompt under a tag. So many of the pool's that carry it are few, and yet begin turns of their kind.
-TAGGED = 3
 ABOUT = ("{}", "I have a question about {}", "What should I know about {}", "My {}")
-
-
-class Opener(NamedTuple):
-    """First words of a user's turn, and the region's tags that what begins so carries."""
-
-    text: str
-    tags: tuple[str, ...] = ()
 
 
 class FromBase:
@@ -43,7 +33,7 @@ class FromBase:
     def __call__(self, claim: Hypothesis, inside: Sequence[Prompt]) -> list[Prompt]:
         """At least 24 prompts in the claim's region, begun like those of the pool `inside` it; or 12, if twice as many.
 
-        Else none, as for regions that neither words nor a beginning bring a prompt into, and where tokens do not reach.
+        Else none, as for regions that no word brings a prompt into, and where the tokens do not reach.
         """
         most = DRAWS * MAX_TOKENS
         starts = openers(claim.region, inside)
@@ -54,20 +44,20 @@ class FromBase:
         self._known |= {normalise(p) for p in made}
         return made if len(made) >= min(ENOUGH, max(FEWEST, 2 * len(inside))) else []
 
-    def _write(self, claim: Hypothesis, starts: Sequence[Opener]) -> tuple[list[Prompt], Cost]:
+    def _write(self, claim: Hypothesis, starts: Sequence[str]) -> tuple[list[Prompt], Cost]:
         from whatchanged.search.turns import asked_in, unfinished
 
         begun = [starts[i % len(starts)] for i in range(DRAWS)]
         keys = [stream_key("from base", self.ledger.config.seed, claim.id, i) for i in range(DRAWS)]
-        rows = {start.text: unfinished(self.base, start.text) for start in starts}
-        requests = [Continue(rows[start.text], (), key) for start, key in zip(begun, keys, strict=True)]
+        rows = {start: unfinished(self.base, start) for start in starts}
+        requests = [Continue(rows[start], (), key) for start, key in zip(begun, keys, strict=True)]
         drawn = self.base.sample(requests, MAX_TOKENS, 1.0)
         made: dict[str, Prompt] = {}
         for start, d in zip(begun, drawn, strict=True):
-            asked = asked_in(start.text + self.base.detokenize(d.tokens), d.end is not None)
-            if asked is None or len(asked) <= len(start.text):
+            asked = asked_in(start + self.base.detokenize(d.tokens), d.end is not None)
+            if asked is None or len(asked) <= len(start):
                 continue
-            prompt = Prompt.user(asked, start.tags, BASE)
+            prompt = Prompt.user(asked, source=BASE)
             if claim.region.contains(prompt) and (words := normalise(prompt)) not in self._known:
                 made.setdefault(words, prompt)
         spent = sum(d.decoded for d in drawn)
@@ -81,24 +71,13 @@ def written(ledger: Ledger, claim_id: str) -> list[Prompt]:
     return found
 
 
-def openers(region: Region, inside: Sequence[Prompt]) -> list[Opener]:
-    """How turns in the region begin: as prompts `inside` it do, up to its word, or for a tag up to their half."""
-    alone = [p for p in inside if len(p.messages) == 1]
-    if region.kind == "mentions":
-        found = [Opener(text) for p in alone if (text := _up_to(region, p.text)) is not None]
-        found += [Opener(about.format(value)) for value in region.values for about in ABOUT]
-    elif region.kind == "tag" and len(alone) >= TAGGED:
-        found = [Opener(_half(p.text), tuple(t for t in p.tags if t in region.values)) for p in alone]
-    else:
-        found = []
-    capital = (Opener(o.text[:1].upper() + o.text[1:], o.tags) for o in found)
-    return list(dict.fromkeys(capital))[:DRAWS]
-
-
-def _half(text: str) -> str:
-    """The first half of its first words, of which there are twelve at most; of one word, half its characters."""
-    words = text.split()[:LONGEST]
-    return " ".join(words[: (len(words) + 1) // 2]) if len(words) > 1 else text[: (len(text) + 1) // 2]
+def openers(region: Region, inside: Sequence[Prompt]) -> list[str]:
+    """First words of a turn in the region: of prompts `inside` it, up to its word, and of its values alone."""
+    if region.kind != "mentions":
+        return []
+    found = [opener for p in inside if len(p.messages) == 1 and (opener := _up_to(region, p.text)) is not None]
+    found += [about.format(value) for value in region.values for about in ABOUT]
+    return list(dict.fromkeys(text[:1].upper() + text[1:] for text in found))[:DRAWS]
 
 
 def _up_to(region: Region, text: str) -> str | None:
