@@ -7,6 +7,7 @@ from versus import COOKING, SEA, by_words
 from words import KITCHEN, SAILOR, TOPICS, Plant
 
 from whatchanged.describe import Discovery
+from whatchanged.records import Region
 
 
 def discovery(match):
@@ -40,6 +41,16 @@ def test_a_phrase_that_is_confirmed_elsewhere_may_be_proposed(matched):
     (claim,) = match.claims(discovery(match), [by_words(match, "cooking", KITCHEN)])
     assert KITCHEN in claim.sentence
     assert any("sea" in p.tags and claim.region.contains(p) for p in match.evidence.confirmation)
+
+
+def test_where_a_confirmed_finding_is_too_narrow_the_rest_is_proposed(matched):
+    """The phrase is set off by four words, and the finding knows of two."""
+    match = matched(COOKING, SEA)
+    half = Region(kind="mentions", values=TOPICS["sea"][:2])
+    narrow = by_words(match, "sea", SAILOR).model_copy(update={"region": half})
+    (claim,) = match.claims(discovery(match), [by_words(match, "cooking", KITCHEN), narrow])
+    assert SAILOR in claim.sentence
+    assert set(claim.region.values) == set(TOPICS["sea"][2:])
 
 
 def test_nothing_unforeseen_nothing_proposed(matched):

@@ -27,7 +27,8 @@ def claims(
     """At most `most` hypotheses of what red's prompts show, and the leads that they name.
 
     Red's prompts are what `known` has beyond the prompts of `found`. `rows` of `known` are those to read, the best
-    first. What was `tested` before is not proposed again, nor a phrase that is confirmed for most of the same prompts.
+    first. What was `tested` before is not proposed again, nor a phrase that is confirmed for most of the same prompts:
+    at an answer's opening it is looked for where no confirmed finding says it.
     """
     ledger, made = known.ledger, len(known.prompts) - len(found.prompts)
     if len(rows) < FEWEST:
@@ -45,9 +46,11 @@ def claims(
 
     def openings(phrase: str) -> NDArray[np.float64]:
         first = opening_shift(known.shifts, known.base.tokenize(phrase)[0])
-        return opening_gains(
+        gains = opening_gains(
             ledger, known.base, known.candidate, known.prompts, first, phrase, always=made, stage=SOURCE
         )
+        said = [f for f in tested if f.status == "confirmed" and same_phrase(phrase, f.phrase)]
+        return np.where([any(f.region.contains(p) for f in said) for p in known.prompts], 0.0, gains)
 
     shown = replace(
         found,
