@@ -11,12 +11,12 @@ from whatchanged.search.reward import RARE, Rewards, drift_level, left_out, mass
 WIDTH = 6
 
 
-def shift(gained=(), lost=(), rows=1):
-    """A shift of given (token, p, q), all at its first position."""
+def shift(gained=(), lost=(), rows=1, at=0):
+    """A shift of given (token, p, q), all at one position."""
     arrays = {}
     for side, told in (("gained", gained), ("lost", lost)):
         table = np.zeros((rows, WIDTH, 3))
-        table[0, : len(told)] = np.array(told).reshape(-1, 3)
+        table[at, : len(told)] = np.array(told).reshape(-1, 3)
         arrays[f"{side}_ids"] = table[..., 0].astype(np.int32)
         arrays[f"{side}_p"], arrays[f"{side}_q"] = table[..., 1].astype(np.float32), table[..., 2].astype(np.float32)
     nothing = {name: np.zeros(rows, np.float32) for name in ("tv", "kl_qp", "kl_pq", "rest")}
@@ -43,10 +43,10 @@ def pool():
     return drifting(np.random.default_rng(0))
 
 
-def test_masses_are_sums_by_token_and_sign():
+def test_masses_are_sums_by_token_sign_and_place():
     first = shift([(7, 0.1, 0.2), (7, 0.2, 0.4), (3, 0.1, 0.1)], [(7, 0.4, 0.2)])
     (columns, values), (none, _) = masses([first, shift()])
-    assert columns.tolist() == [14, 15]
+    assert columns.tolist() == [29, 31]
     np.testing.assert_allclose(values, [0.6 * np.log(2), 0.4 * np.log(2)], rtol=1e-6)
     assert none.tolist() == []
     assert masses([]) == []
@@ -55,10 +55,18 @@ def test_masses_are_sums_by_token_and_sign():
 def test_a_new_token_earns_and_its_duplicate_nothing(pool):
     rewards = Rewards(pool)
     first, again = rewards.pay([shift([PLANTED]), shift([PLANTED])])
-    assert first == pytest.approx(WORTH - rewards.drift, abs=1e-5)
+    assert first == pytest.approx(WORTH - rewards.drift[1], abs=1e-5)
     assert first > 0.5 * WORTH
     assert again == 0
     assert rewards.pay([shift([PLANTED])]).tolist() == [0.0]
+
+
+def test_what_turns_the_opening_earns_however_much_answers_drift_later(pool):
+    """Sums over an answer would exceed what one position can show."""
+    long = [shift([(n % 400, 0.001, 0.9)], rows=2, at=1) for n in range(800)]
+    rewards = Rewards([*pool, *long])
+    assert rewards.pay([shift([PLANTED])])[0] > 0.5 * WORTH
+    assert rewards.pay([shift([PLANTED], rows=2, at=1)])[0] == pytest.approx(max(WORTH - rewards.drift[0], 0), abs=1e-5)
 
 
 def test_losing_a_token_is_not_gaining_it(pool):

@@ -15,17 +15,21 @@ Masses = list[tuple[NDArray[np.int64], NDArray[np.float64]]]
 
 
 class Rewards:
-    """What was shown so far, by token and sign; it begins with the pool's shifts."""
+    """What was shown so far, by token, sign and place; it begins with the pool's shifts.
+
+    Places are an answer's opening and the rest of it. Drift adds up along an answer, and would hide what turns a single
+    word: each place has its own, `drift` in nats of the rest and of the opening.
+    """
 
     def __init__(self, shifts: Sequence[Shift]) -> None:
         pool = masses(shifts)
-        self.drift = drift_level(left_out(pool))
+        self.drift = np.array([drift_level(left_out(_at(pool, opening))) for opening in (0, 1)])
         self._shown = np.zeros(0)
         self.pay(shifts)
 
     def pay(self, shifts: Sequence[Shift]) -> NDArray[np.float64]:
-        """float64[shifts], nats: per prompt the sum over (token, sign) of what it shows more than any before, less
-        the drift. In their order: of near-duplicates only the first earns."""
+        """float64[shifts], nats: per prompt the sum over (token, sign, place) of what it shows more than any before,
+        less the drift. In their order: of near-duplicates only the first earns."""
         return np.array([self._pay(*mass) for mass in masses(shifts)])
 
     def _pay(self, columns: NDArray[np.int64], values: NDArray[np.float64]) -> float:
@@ -35,20 +39,25 @@ class Rewards:
             self._shown = np.pad(self._shown, (0, int(columns[-1]) + 1 - len(self._shown)))
         new = values - self._shown[columns]
         self._shown[columns] = np.maximum(self._shown[columns], values)
-        return float(np.maximum(new - self.drift, 0.0).sum())
+        return float(np.maximum(new - self.drift[columns % 2], 0.0).sum())
 
 
 def masses(shifts: Sequence[Shift]) -> Masses:
-    """Per shift its columns (2 x token for gained, 2 x token + 1 for lost; ascending) and their nats over all
-    positions: q log(q/p) gained, p log(p/q) lost."""
+    """Per shift its columns (4 x token, + 2 for lost, + 1 at the answer's opening; ascending) and their nats, summed
+    over positions: q log(q/p) gained, p log(p/q) lost."""
     flat = contributions(shifts)
-    row, column, nats = summed(flat.shift, flat.column, flat.value)
+    row, column, nats = summed(flat.shift, 2 * flat.column + (flat.position == 0), flat.value)
     ends = np.searchsorted(row, np.arange(len(shifts) + 1))
     return [(column[a:b], nats[a:b]) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
 
+def _at(pool: Masses, opening: int) -> Masses:
+    """The columns of one place."""
+    return [(columns[here], values[here]) for columns, values in pool for here in (columns % 2 == opening,)]
+
+
 def left_out(pool: Masses) -> NDArray[np.float64]:
-    """float64[prompts], nats: the most that each shows of any (token, sign) beyond what all the others show."""
+    """float64[prompts], nats: the most that each shows of any column beyond what all the others show."""
     if not pool:
         return np.zeros(0)
     prompt = np.repeat(np.arange(len(pool)), [len(columns) for columns, _ in pool])
