@@ -56,7 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--organism", action="append", help=f"default: {', '.join(NAMES)}")
     parser.add_argument("--finder", action="append", help="default: all that need neither library nor reasoner")
-    parser.add_argument("--tokens", type=int, default=120_000, help="that both models may score in a search")
+    parser.add_argument(
+        "--tokens", type=int, default=BUDGETS["standard"].search_tokens, help="that both models may score in a search"
+    )
     parser.add_argument("--name", default="finders", help="of the file in benchmarks/results")
     asked = parser.parse_args()
     finders = asked.finder or [name for name in registry.finders if name not in ("recall", "reasoner")]

@@ -113,9 +113,10 @@ lenses = Registry(
 finders = Registry(
     "finders",
     {
+        # Who is asked once is asked in this order: what costs little comes first.
+        "languages": "whatchanged.search.languages:Languages",
         "vocabulary-sweep": "whatchanged.search.vocabulary:VocabularySweep",
         "subject-sweep": "whatchanged.search.entities:SubjectSweep",
-        "languages": "whatchanged.search.languages:Languages",
         "trigger-inversion": "whatchanged.search.inversion:TriggerInversion",
         "self-made": "whatchanged.search.selfmade:SelfMade",
         "perplexity-gap": "whatchanged.search.perplexity:PerplexityGap",
