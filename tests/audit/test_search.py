@@ -96,8 +96,8 @@ def test_screen_searches_too(toys, tmp_path):
     screened = audit.screen("base", "candidate", out=tmp_path / "run")
     assert SAILOR in {lead.phrase for lead in screened.leads}
     assert [use.name for use in screened.finders] == [
+        "languages",
         "vocabulary-sweep",
         "subject-sweep",
-        "languages",
         "trigger-inversion",
     ]
