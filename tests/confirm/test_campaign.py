@@ -143,7 +143,7 @@ def test_intervals_cover_at_their_stated_confidence(campaign):
 
 def told(word, number, **rest):
     """A hypothesis of the sweep's, on prompts that mention the word."""
-    return hypothesis(number, region=Region(kind="mentions", values=(word,)), finder="vocabulary-sweep", **rest)
+    return hypothesis(number, region=Region(kind="mentions", values=(word,)), finder="trigger-inversion", **rest)
 
 
 def without(*words):
@@ -155,8 +155,8 @@ def without(*words):
 def test_what_a_finders_prompts_showed_is_tested_on_new_ones_of_the_kind_alone(campaign, rule):
     (finding,) = campaign([STRONG], [told("cobalt", 0)], fdr=rule)
     seen = campaign.tools.seen[0]
-    assert (finding.status, finding.finder, finding.n_prompts) == ("confirmed", "vocabulary-sweep", len(seen))
-    assert {p.source for p in seen} == {"vocabulary-sweep"}
+    assert (finding.status, finding.finder, finding.n_prompts) == ("confirmed", "trigger-inversion", len(seen))
+    assert {p.source for p in seen} == {"trigger-inversion"}
     assert all(finding.region.contains(p) for p in seen)
     assert 32 <= len(seen) == len({p.id for p in seen}) <= 96
     # Made from confirmation prompts, each of them used once.
@@ -174,11 +174,12 @@ def test_made_prompts_come_from_the_hypothesis_own_share(campaign, rule):
     assert len(set(origins)) == len(origins)
 
 
+@pytest.mark.parametrize("finder", ["subject-sweep", "vocabulary-sweep"])
 @pytest.mark.parametrize("rule", ["saffron", "addis"])
-def test_questions_that_a_finder_always_asks_are_shared_out(campaign, rule):
-    """The subject sweep asks of a name whatever prompts it is given: two claims on it must not ask the same."""
+def test_questions_that_a_finder_always_asks_are_shared_out(campaign, rule, finder):
+    """The sweeps ask of a name or a word whatever prompts they are given: two claims on it must not ask the same."""
     region = Region(kind="mentions", values=("Eiffel",))
-    hypotheses = [hypothesis(n, region=region, finder="subject-sweep") for n in range(2)]
+    hypotheses = [hypothesis(n, region=region, finder=finder) for n in range(2)]
     campaign([STRONG] * 2, hypotheses, fdr=rule)
     first, second = ({p.text for p in campaign.tools.seen[n]} for n in range(2))
     assert len(first) > 4
