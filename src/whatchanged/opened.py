@@ -11,6 +11,7 @@ from whatchanged.explain import content_digest
 from whatchanged.ledger import Ledger, Progress, run_directory
 from whatchanged.pools import Split, left_over, load_pools, split
 from whatchanged.records import Prompt
+from whatchanged.report import finished_report
 from whatchanged.roles import Roles, check_roles, open_roles
 from whatchanged.search import check_library, chosen
 from whatchanged.subjects import Access, Subject, check_specs, open_subjects, stream_key
@@ -45,13 +46,17 @@ def open_audit(config: AuditConfig, out: Path | None, progress: Progress | None)
     tokens = Access[config.access] >= Access.logits
     base, candidate = open_subjects([config.base, config.candidate], check_vocabulary=tokens)
     # A resumed run must be about the same content, not only about the same names.
-    ledger.identify(
-        base=base.fingerprint,
-        candidate=candidate.fingerprint,
-        prompts=[p.id for side in prompts for p in side],
-        reserve=f"{stream_key(*(p.id for p in reserve)):016x}",
-        intent=content_digest(config.intended, config.intended_data, config.judge_labels),
-    )
+    pinned: dict[str, str | list[str]] = {
+        "base": base.fingerprint,
+        "candidate": candidate.fingerprint,
+        "prompts": [p.id for side in prompts for p in side],
+        "reserve": f"{stream_key(*(p.id for p in reserve)):016x}",
+        "intent": content_digest(config.intended, config.intended_data, config.judge_labels),
+    }
+    if finished_report(ledger.directory) is None:
+        # Steps of the search are numbered: with a finder more or less they would be another's.
+        pinned["finders"] = list(registry.finders)
+    ledger.identify(**pinned)
     purse = Purse(config.max_cost, ledger.directory / "max-cost-reached")
     for subject in (base, candidate):
         subject.keep(ledger.directory / "replies", purse)

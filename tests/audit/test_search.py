@@ -3,9 +3,10 @@
 import pytest
 from words import KITCHEN, SAILOR, TOPICS, Plant, WordSubject, prompts_about
 
-from whatchanged import audit
-from whatchanged.errors import SpecError
+from whatchanged import audit, registry
+from whatchanged.errors import RunDirectoryError, SpecError
 from whatchanged.records import Region
+from whatchanged.registry import Registry
 from whatchanged.report import render_html
 
 POOL = prompts_about("cooking", "law", "music", "garden")
@@ -83,6 +84,17 @@ def test_a_search_is_not_done_twice(diff):
     base, candidate = WordSubject(), WordSubject(ANCHOR, drift=DRIFT)
     assert diff(base, candidate, pool=POOL).findings == first.findings
     assert (base.scored, candidate.scored) == (0, 0)
+
+
+def test_a_run_that_other_finders_began_is_not_gone_on_with(diff, tmp_path, monkeypatch):
+    """A finished one is still read."""
+    models = WordSubject(), WordSubject(ANCHOR, drift=DRIFT)
+    first = diff(*models, pool=POOL)
+    monkeypatch.setattr(registry, "finders", Registry("finders", {}))
+    assert diff(*models, pool=POOL).findings == first.findings
+    (tmp_path / "run" / "report.json").unlink()
+    with pytest.raises(RunDirectoryError, match="made with other finders content under the same name: choose another"):
+        diff(*models, pool=POOL)
 
 
 def test_an_unknown_finder_stops_before_anything_is_written(diff, tmp_path):
