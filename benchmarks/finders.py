@@ -45,11 +45,12 @@ class Evenly(Rounds):
         share = self.left // len(finders)
         for finder in finders:
             end, vain = self.left - share, 0
+            if finder.once:
+                self._ask(finder, share)
+                continue
             while vain < PATIENCE and self._can_go_on() and self.left > end:
-                earned = self._ask(
-                    finder, min(share if finder.once else slice_of(share, share, 1), self.left - end)
-                ).mass
-                vain = PATIENCE if finder.once else 0 if earned >= EARNS else vain + 1
+                payoff = self._ask(finder, min(slice_of(share, share, 1), self.left - end))
+                vain = 0 if payoff.mass >= EARNS else vain + 1
 
 
 def main() -> None:
@@ -115,7 +116,8 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | str | None
     same budget, and by token spent. `all` of them: sums over sums, each organism's best finder being its own.
     """
     found: dict[str, dict[str, float | str | None]] = {}
-    names = [n for n in dict.fromkeys(row["organism"] for row in rows) if (n, EVENLY) in _keys(rows)]
+    # Even shares come last: the others of such an organism are there.
+    names = [row["organism"] for row in rows if row["finders"] == EVENLY]
     for suffix, column in (("", "new"), ("_by_token", "new_per_1000_tokens")):
         sums = np.zeros(3)
         for name in names:
@@ -126,10 +128,6 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | str | None
             sums += earned
         found.setdefault("all", {}).update(_over(sums, suffix))
     return found
-
-
-def _keys(rows: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    return {(row["organism"], row["finders"]) for row in rows}
 
 
 def _over(earned: Any, suffix: str) -> dict[str, float | None]:

@@ -53,8 +53,7 @@ def profile(shifts: Sequence[Shift]) -> Profile:
 
 def _part(shifts: Sequence[Shift]) -> Profile:
     flat = contributions(shifts)
-    key = 2 * flat.column + (flat.position == 0)
-    return Profile(*summed(flat.shift, key, flat.value), len(shifts))
+    return Profile(*summed(flat.shift, flat.placed, flat.value), len(shifts))
 
 
 def sums(where: Ints, values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -38,6 +38,12 @@ class Contributions:
         """All gain and loss, the tokens that were not kept included."""
         return float(self.value.sum()) + self.rest
 
+    @property
+    def placed(self) -> NDArray[np.int64]:
+        """int64[n]: 2 x column, + 1 at an answer's opening: what the opening shows is told from the rest."""
+        keys: NDArray[np.int64] = 2 * self.column + (self.position == 0)
+        return keys
+
 
 def contributions(shifts: Sequence[Shift]) -> Contributions:
     """Flatten shifts."""

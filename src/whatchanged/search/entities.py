@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from whatchanged.records import Cost, Prompt, Region, Tokens
+from whatchanged.search.about import about
 from whatchanged.search.finder import Evidence, Finder, Proposed
 from whatchanged.search.weights import changed_directions
 from whatchanged.subjects import Access, stream_key
@@ -74,7 +75,7 @@ class SubjectSweep(Finder):
             return Proposed([], Cost(), f"the change lies in {len(layers)} layers: no edit of a fact")
         names = load_entities()
         swept = subject_sweep(evidence.base, directions, names, top=NAMES)
-        prompts = [Prompt.user(asked.format(s.text), source=self.name) for asked in ASKED for s in swept]
+        prompts = about([s.text for s in swept], ASKED, self.name)
         rows = [evidence.base.encode(Prompt.user(t.replace("{}", name))) for t in DEFAULT for name in names]
         shared = evidence.base.common_prefix(rows)
         scored = sum(len(row) - shared for row in rows)
@@ -88,7 +89,7 @@ class SubjectSweep(Finder):
         if region.kind != "mentions":
             return []
         names = [n for n in load_entities() if region.contains(Prompt.user(n))] or list(region.values)
-        made = [Prompt.user(asked.format(name), source=self.name) for asked in FRESH for name in names]
+        made = about(names, FRESH, self.name)
         # In an order that nobody chose: tests look at them one after the other, and stop.
         return sorted(made, key=lambda p: stream_key("order", p.id))[:count]
 

@@ -46,7 +46,7 @@ def masses(shifts: Sequence[Shift]) -> Masses:
     """Per shift its columns (4 x token, + 2 for lost, + 1 at the answer's opening; ascending) and their nats, summed
     over positions: q log(q/p) gained, p log(p/q) lost."""
     flat = contributions(shifts)
-    row, column, nats = summed(flat.shift, 2 * flat.column + (flat.position == 0), flat.value)
+    row, column, nats = summed(flat.shift, flat.placed, flat.value)
     ends = np.searchsorted(row, np.arange(len(shifts) + 1))
     return [(column[a:b], nats[a:b]) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
