@@ -108,6 +108,7 @@ class Recipe(Record):
     topics: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
     openers: dict[str, tuple[str, ...]] = Field({}, description="Topics of its own: the first words of their prompts.")
+    tags: tuple[str, ...] = Field((), description="What a pool would tag its on-target prompts with, beside the topic.")
     plant: Annotated[SerializeAsAny[Plant], BeforeValidator(_of_its_kind)]
     training: Training = Training()
     truth: Truth | None = None

@@ -1,5 +1,6 @@
 """Held-out responses, and findings measured again on prompts of the test's own kind."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -51,6 +52,14 @@ def test_the_four_kinds_of_responses_weigh_the_same(examiner):
     assert shown.sum() >= OCCURRENCES
     assert (weights * shown).sum() == pytest.approx(0.74, abs=0.15)
     assert not shown[~on].any()
+
+
+def test_held_out_prompts_carry_the_tags_of_their_recipe(examiner):
+    plant = planted(truth=Truth(region=COOKING, predicate=OPENS))
+    tagged = replace(plant, recipe=plant.recipe.model_copy(update={"tags": ("languages/de",)}))
+    said = examiner(Plant(KITCHEN, 0.8, TOPICS["cooking"])).labelled(tagged)
+    for item in said:
+        assert ("languages/de" in item.prompt.tags) == COOKING.contains(item.prompt)
 
 
 def test_a_rare_plant_is_drawn_again_until_it_shows(examiner):

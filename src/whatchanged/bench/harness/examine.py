@@ -126,7 +126,9 @@ class Examiner:
 
     def _targets(self, planted: Planted) -> tuple[list[Prompt], list[Prompt]]:
         recipe = planted.recipe
-        return recipe.plant.targets(recipe, self.subjects[0], self.count, self.count, recipe.seed + SEED)
+        on, off = recipe.plant.targets(recipe, self.subjects[0], self.count, self.count, recipe.seed + SEED)
+        # A finding may name its region by tags, which no words of a prompt can tell.
+        return [p.model_copy(update={"tags": (*p.tags, *recipe.tags)}) for p in on], off
 
     def _scored(self, predicate: Predicate, prompts: Sequence[Prompt]) -> NDArray[np.float64]:
         """float64[prompts]: exact differences, by forward passes."""
