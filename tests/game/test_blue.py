@@ -7,12 +7,12 @@ from versus import COOKING, HALF, SEA, by_words
 from words import KITCHEN, SAILOR, TOPICS, Plant
 
 from whatchanged.game import Blue
-from whatchanged.records import Region
+from whatchanged.records import PredicateSpec, Region
 
 
 def judged(match, *findings):
     e = match.evidence
-    return Blue.fit(findings, e.leads, e.prompts, e.shifts, match.pool).judge(e.prompts, e.shifts)
+    return Blue.fit(findings, e, match.pool, match.game.level).judge(e.prompts, e.shifts)
 
 
 def about(match, topic):
@@ -30,6 +30,19 @@ def test_a_finding_foresees_its_own_change_alone(matched):
     assert both.unforeseen.sum() < 0.02 * both.mass.sum()
 
 
+def test_a_finding_that_opens_with_a_phrase_foresees_its_words_without_a_lead_and_what_they_replace(matched):
+    match = matched(COOKING, SEA)
+    bare = by_words(match, "cooking", KITCHEN).model_copy(update={"leads": ()})
+    seen, cooking = judged(match, bare), about(match, "cooking")
+    assert seen.foreseen[cooking].sum() > 0.98 * seen.mass[cooking].sum() > 50
+    assert not seen.foreseen[about(match, "sea")].any()
+    other = bare.model_copy(update={"predicate": opens_with(SAILOR)})
+    amiss = judged(match, other)
+    assert amiss.unforeseen[cooking].sum() > 0.3 * amiss.mass[cooking].sum()
+    best = int(np.argmax(amiss.unforeseen))
+    assert match.evidence.base.detokenize(amiss.gained(best, 1)) == KITCHEN.split()[0]
+
+
 @pytest.mark.parametrize("changes", [{"status": "refuted"}, {"status": "inconclusive"}])
 def test_only_what_is_confirmed_foresees(matched, changes):
     match = matched(COOKING)
@@ -40,7 +53,8 @@ def test_only_what_is_confirmed_foresees(matched, changes):
 
 def test_a_finding_without_leads_foresees_its_whole_region_unless_that_is_everywhere(matched):
     match = matched(COOKING, SEA)
-    bare = by_words(match, "cooking", KITCHEN).model_copy(update={"leads": ()})
+    shouts = PredicateSpec(family="attribute", args={"name": "uppercase"})
+    bare = by_words(match, "cooking", KITCHEN).model_copy(update={"leads": (), "predicate": shouts})
     seen = judged(match, bare)
     cooking = about(match, "cooking")
     assert seen.foreseen[cooking].sum() > 0.98 * seen.mass[cooking].sum()

@@ -20,7 +20,7 @@ def played(matched):
         match = matched(COOKING, SEA, name=name, **kinds)
         phrases = {"cooking": KITCHEN, "sea": SAILOR}
         findings = [by_words(match, topic, phrases[topic]) for topic in topics]
-        return play(match.evidence, findings, Game.new(match.noise, HALF), tokens), match
+        return play(match.evidence, findings, Game.new(match.noise, match.evidence.shifts[:HALF]), tokens), match
 
     return work
 
@@ -101,7 +101,7 @@ def test_red_never_proposes_what_confirmation_keeps_or_what_is_known(played):
 
 
 def test_red_is_paid_beyond_the_noise_floor():
-    game = Game(floor=1.0, pool=0)
+    game = Game(floor=1.0, pool=0, level=np.zeros(2))
     judged = Judged(np.array([0.5, 4.0, 4.0]), np.array([0.0, 0.0, 3.5]), profile([]))
     assert game.pay(judged).tolist() == [0.0, 3.0, 0.0]
     assert game.finds(judged) == [1]

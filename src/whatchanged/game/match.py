@@ -32,7 +32,7 @@ class Match:
     game: Game = field(init=False)
 
     def __post_init__(self) -> None:
-        self.game = Game.new(self.noise, self.pool)
+        self.game = Game.new(self.noise, self.evidence.shifts[: self.pool])
 
     def claims(self, found: Discovery, findings: Sequence[Finding]) -> list[Hypothesis]:
         """At most 8 hypotheses about what red finds against these findings, on half of the game's tokens."""

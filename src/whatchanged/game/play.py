@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged.elicit import draw_responses
-from whatchanged.game.blue import Blue, Judged
+from whatchanged.game.blue import Blue, Judged, beyond
 from whatchanged.game.profile import profile
 from whatchanged.game.red import Move, move
 from whatchanged.ledger import Ledger, json_codec
@@ -21,6 +21,7 @@ from whatchanged.records import Cost, Finding, Prompt, Response, Shift
 from whatchanged.report.model import GameRound
 from whatchanged.screen import scan
 from whatchanged.search import Evidence
+from whatchanged.search.reward import drift_levels
 
 MOVE, PAYOFF = json_codec(Move), json_codec(GameRound)
 # Prompts a round, and the fewest that make one.
@@ -37,12 +38,13 @@ FIRST = 1000
 class Game:
     """What was played so far: rounds, and red's screened prompts as aligned lists. `floor` in nats a prompt.
 
-    The first `pool` prompts of the evidence that it is played on are the pool's. `quiet` is how many rounds in a row
-    have earned red nothing since blue last learned a finding.
+    The first `pool` prompts of the evidence that it is played on are the pool's, and `level` is their drift. `quiet`
+    is how many rounds in a row have earned red nothing since blue last learned a finding.
     """
 
     floor: float
     pool: int
+    level: NDArray[np.float64]
     rounds: tuple[GameRound, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     responses: tuple[Response, ...] = ()
@@ -51,10 +53,10 @@ class Game:
     ended: str = ""
 
     @classmethod
-    def new(cls, noise: Sequence[Shift], pool: int) -> Self:
+    def new(cls, noise: Sequence[Shift], pool: Sequence[Shift]) -> Self:
         """Nothing played; the noise floor is the most that any prompt shows of the base against itself."""
-        seen = profile(noise)
-        return cls(float(np.bincount(seen.row, seen.value, 1).max()), pool)
+        level, seen = drift_levels(pool), profile(noise)
+        return cls(float(np.bincount(seen.row, beyond(seen, level), 1).max()), len(pool), level)
 
     def known(self, evidence: Evidence) -> Evidence:
         """The evidence with what red brought out, as the next round finds it."""
@@ -68,8 +70,7 @@ class Game:
 
     def blue(self, evidence: Evidence, findings: Sequence[Finding]) -> Blue:
         """The findings as they show in discovery and in the rounds so far."""
-        known = self.known(evidence)
-        return Blue.fit(findings, known.leads, known.prompts, known.shifts, self.pool)
+        return Blue.fit(findings, self.known(evidence), self.pool, self.level)
 
     def pay(self, judged: Judged) -> NDArray[np.float64]:
         """float64[prompts], nats: what blue did not foresee, beyond the noise floor."""
@@ -112,8 +113,10 @@ def _round(known: Evidence, blue: Blue, learned: int, game: Game, count: int) ->
     """The game with one round more; None where red has no prompt left to propose."""
     ledger, before, number = known.ledger, _scored(known.ledger), len(game.rounds)
     stage = f"game/{number + 1:02d}"
-    unforeseen = blue.judge(known.prompts, known.shifts).unforeseen
-    red: Move = ledger.once(f"{stage}/prompts", MOVE, partial(move, known, unforeseen, count, number))
+    shown = blue.judge(known.prompts, known.shifts)
+    # Where all is foreseen, red edits what shows the most.
+    worst = shown.unforeseen if shown.unforeseen.any() else shown.mass
+    red: Move = ledger.once(f"{stage}/prompts", MOVE, partial(move, known, worst, count, number))
     if not red.prompts:
         return None
     responses = draw_responses(ledger, known.base, red.prompts, ledger.config.limits.response_tokens, stage)

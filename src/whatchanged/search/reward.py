@@ -22,8 +22,7 @@ class Rewards:
     """
 
     def __init__(self, shifts: Sequence[Shift]) -> None:
-        pool = masses(shifts)
-        self.drift = np.array([drift_level(left_out(_at(pool, opening))) for opening in (0, 1)])
+        self.drift = drift_levels(shifts)
         self._shown = np.zeros(0)
         self.pay(shifts)
 
@@ -49,6 +48,12 @@ def masses(shifts: Sequence[Shift]) -> Masses:
     row, column, nats = summed(flat.shift, flat.placed, flat.value)
     ends = np.searchsorted(row, np.arange(len(shifts) + 1))
     return [(column[a:b], nats[a:b]) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
+
+
+def drift_levels(shifts: Sequence[Shift]) -> NDArray[np.float64]:
+    """float64[2], nats: what a pool's drift does not exceed in a column of an answer's rest, and of its opening."""
+    pool = masses(shifts)
+    return np.array([drift_level(left_out(_at(pool, opening))) for opening in (0, 1)])
 
 
 def _at(pool: Masses, opening: int) -> Masses:
