@@ -116,3 +116,32 @@ def test_damaged_gguf_leaves_nothing_behind(tmp_path, data):
 def test_absent_gguf(target):
     with pytest.raises(SpecError, match="no GGUF file at"):
         open_subjects([target])
+
+
+def test_two_runs_that_convert_the_same_file_at_once_share_what_the_first_put_there(tmp_path, monkeypatch):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"weights")
+
+    def convert(_, folder):
+        (folder / "config.json").write_text("mine")
+        if not (there := folder.parent / gguf.file_digest(file)).exists():
+            there.mkdir()
+            (there / "config.json").write_text("the other's")
+
+    monkeypatch.setattr(gguf, "_convert", convert)
+    folder = gguf.dequantised(file)
+    assert (folder / "config.json").read_text() == "the other's"
+    assert [f.name for f in folder.parent.iterdir()] == [folder.name]
+
+
+def test_what_cannot_be_put_there_is_an_error(tmp_path, monkeypatch):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"weights")
+
+    def convert(_, folder):
+        (folder.parent / gguf.file_digest(file)).mkdir()
+        (folder.parent / gguf.file_digest(file) / "left over").write_text("")
+
+    monkeypatch.setattr(gguf, "_convert", convert)
+    with pytest.raises(OSError, match="not empty"):
+        gguf.dequantised(file)

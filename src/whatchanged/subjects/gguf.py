@@ -19,6 +19,10 @@ def dequantised(file: Path) -> Path:
         try:
             _convert(file, scratch)
             os.replace(scratch, folder)
+        except OSError:
+            # Another run may have put the same there in the meantime.
+            if not (folder / "config.json").is_file():
+                raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return folder
