@@ -1,5 +1,7 @@
 """What `score` gives is the model's own distribution, however the work is batched and shared."""
 
+import warnings
+
 import pytest
 import torch
 from scoring import by_hand, scored
@@ -50,6 +52,30 @@ def test_equals_the_models_own_forward_pass(exact, prompts, temperature, parts):
     assert rows.count == len(found) == sum(c.n_rows for c in asked)
     assert_close(found, by_hand(subject.engine.model, asked, temperature))
     assert (found.exp().sum(-1) - 1).abs().max() < 1e-5
+
+
+class Older:
+    """A decoder that knows its cache by the name that it had in Transformers before."""
+
+    def __init__(self, decoder):
+        self.decoder = decoder
+
+    def forward(self, ids, past_key_values=None, use_cache=None):
+        return self.decoder(ids, cache=past_key_values, use_cache=use_cache)
+
+    __call__ = forward
+
+
+def test_the_cache_goes_by_the_name_that_the_decoder_knows(folders, monkeypatch):
+    (subject,) = open_subjects([f"{folders['base']}+dtype=float32"])
+    asked = contexts(subject, PLAIN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        now = scored(subject, asked)
+    (again,) = open_subjects([f"{folders['base']}+dtype=float32"])
+    monkeypatch.setattr(again.engine, "decoder", Older(again.engine.decoder))
+    again.engine.__dict__.pop("_takes_cache", None)
+    assert torch.equal(scored(again, asked), now)
 
 
 @pytest.mark.parametrize("name", ["neox", "gpt2"])

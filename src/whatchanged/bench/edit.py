@@ -140,8 +140,7 @@ def states(base: TransformersSubject, rows: Batch) -> torch.Tensor:
         layers = base.engine.prefix_layers(rows.opening) if rows.opening else None
     cache = base.engine.spread(layers, len(rows.ids)) if layers else None
     ids = rows.ids.to(base.engine.device)
-    hidden: torch.Tensor = base.engine.decoder(ids, past_key_values=cache, use_cache=bool(layers)).last_hidden_state
-    return hidden
+    return base.engine.states(ids, cache)
 
 
 @torch.no_grad()

@@ -76,7 +76,7 @@ def _predictions(base: TransformersSubject, rows: Sequence[Example]) -> tuple[to
         with torch.no_grad():
             layers = base.engine.prefix_layers(rows[0].prompt[:shared])
         cache = base.engine.spread(layers, len(tokens))
-    hidden = base.engine.decoder(ids, past_key_values=cache, use_cache=bool(shared)).last_hidden_state
+    hidden = base.engine.states(ids, cache)
     starts = [len(e.prompt) - shared - 1 for e in rows]
     states = torch.cat([hidden[i, s : len(tokens[i]) - 1] for i, s in enumerate(starts)])
     targets = torch.tensor([token for e in rows for token in e.response], device=states.device)

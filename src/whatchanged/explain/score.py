@@ -114,8 +114,7 @@ def encoded(change: Change, prompts: Sequence[Prompt]) -> list[Ids]:
 
 
 def _states(engine: Engine, rows: Sequence[Ids]) -> torch.Tensor:
-    states: torch.Tensor = engine.decoder(padded(rows).to(engine.device), use_cache=False).last_hidden_state
-    return states
+    return engine.states(padded(rows).to(engine.device))
 
 
 def _log_odds(logs: torch.Tensor) -> torch.Tensor:

@@ -106,12 +106,11 @@ def greedy(model: Any, given: Any, count: int) -> Any:
     """int64[rows, count]: the likeliest next token, again and again, whether or not the turn has ended."""
     import torch
 
-    engine, said, cache = model.engine, [], None
+    engine, said, cache = model.engine, [], model.engine.prefix_cache((), len(given))
     with torch.no_grad(), model.switched_on():
         for _ in range(count):
-            out = engine.decoder(inputs_embeds=given, past_key_values=cache, use_cache=True)
-            cache = out.past_key_values
-            said.append(engine.logits(out.last_hidden_state[:, -1]).argmax(-1))
+            states = engine.states(cache=cache, inputs_embeds=given)
+            said.append(engine.logits(states[:, -1]).argmax(-1))
             given = engine.model.get_input_embeddings()(said[-1])[:, None]
     return torch.stack(said, 1)
 
@@ -124,5 +123,5 @@ def _following(stage: Stage, side: int, soft: Any, answers: Any) -> Any:
     said = model.engine.model.get_input_embeddings()(answers).detach()
     given = torch.cat([framed(model, stage.frames[side], soft), said], 1)
     with model.switched_on():
-        hidden = model.engine.decoder(inputs_embeds=given, use_cache=False).last_hidden_state
+        hidden = model.engine.states(inputs_embeds=given)
     return log_probs(model, hidden[:, -POSITIONS:])

@@ -159,4 +159,4 @@ def _embedded(subject: Any, rows: Sequence[Ids]) -> Any:
 def _hidden(subject: Any, given: Any) -> Any:
     """[rows, positions, width]: the decoder's last hidden states."""
     with subject.switched_on():
-        return subject.engine.decoder(inputs_embeds=given, use_cache=False).last_hidden_state
+        return subject.engine.states(inputs_embeds=given)

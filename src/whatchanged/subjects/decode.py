@@ -38,14 +38,13 @@ class Batch:
     def step(self) -> torch.Tensor:
         """float32[rows, vocabulary] logits of the next token."""
         device = self.engine.device
-        out = self.engine.decoder(
+        states = self.engine.states(
             self.ids.to(device),
+            self.cache,
             attention_mask=self.seen.to(device),
             position_ids=self.positions.to(device),
-            past_key_values=self.cache,
-            use_cache=True,
         )
-        return self.engine.logits(out.last_hidden_state[:, -1])
+        return self.engine.logits(states[:, -1])
 
     def push(self, tokens: torch.Tensor, parents: Sequence[int]) -> None:
         """Go on with these rows (some dropped, some more than once), one more token in each: tokens[i] after

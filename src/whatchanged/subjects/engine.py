@@ -1,6 +1,8 @@
 """Forward passes of a causal language model: hidden states first, logits only where they are used."""
 
+import inspect
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -37,7 +39,7 @@ class Engine:
         ids = torch.arange(8, device=self.device).remainder(self.model.config.get_text_config().vocab_size)[None]
         with torch.inference_mode():
             whole = self.model(ids).logits[0].float()
-            ours = self.logits(self.decoder(ids, use_cache=False).last_hidden_state[0])
+            ours = self.logits(self.states(ids)[0])
         if not torch.isfinite(whole).all():
             raise CheckpointError(f"{self.name}: the model gives NaN or infinite logits; its weights are damaged")
         if not torch.allclose(whole, ours, atol=1e-2, rtol=1e-2):
@@ -80,6 +82,17 @@ class Engine:
             out = out * scale
         return out
 
+    def states(self, ids: torch.Tensor | None = None, cache: Cache | None = None, **given: Any) -> torch.Tensor:
+        """[rows, positions, width]: the decoder's last hidden states; what it computes is added to `cache`."""
+        seen = {} if cache is None else {self._takes_cache: cache}
+        out: torch.Tensor = self.decoder(ids, use_cache=cache is not None, **seen, **given).last_hidden_state
+        return out
+
+    @cached_property
+    def _takes_cache(self) -> str:
+        """The decoder's parameter for a cache: older Transformers know one name, and those from 5.40 on the other."""
+        return "cache" if "cache" in inspect.signature(self.decoder.forward).parameters else "past_key_values"
+
     @torch.inference_mode()
     def prefix_cache(self, prefix: Ids, batch: int) -> Cache:
         """Keys and values of a shared prefix, computed once a subject, seen by `batch` rows."""
@@ -93,7 +106,7 @@ class Engine:
     def prefix_layers(self, prefix: Ids) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Keys and values of a prefix, layer by layer, under the present weights."""
         cache = DynamicCache(config=self.model.config)
-        self.decoder(torch.tensor([prefix], device=self.device), past_key_values=cache, use_cache=True)
+        self.states(torch.tensor([prefix], device=self.device), cache)
         return [(layer.keys, layer.values) for layer in cache.layers]
 
     def spread(self, layers: Sequence[tuple[torch.Tensor, torch.Tensor]], batch: int) -> Cache:
@@ -108,7 +121,7 @@ class Engine:
         rows = [(*c.prompt[shared:], *c.response) for c in contexts]
         ids = padded(rows)
         cache = self.prefix_cache(prefix, len(rows)) if prefix else None
-        states = self.decoder(ids.to(self.device), past_key_values=cache, use_cache=cache is not None).last_hidden_state
+        states = self.states(ids.to(self.device), cache)
         firsts = [len(c.prompt) - shared - 1 + c.start for c in contexts]
         return torch.cat([states[i, f : f + c.n_rows] for i, (f, c) in enumerate(zip(firsts, contexts, strict=True))])
 

@@ -143,7 +143,7 @@ def _logits(engine: Any, rows: Sequence[Ids], prefix: Ids) -> torch.Tensor:
     """As `Engine.hidden`, but the prefix is computed again, under the changed weights, and derivatives may flow."""
     ids = padded([row[len(prefix) :] for row in rows])
     cache = engine.spread(engine.prefix_layers(prefix), len(rows)) if prefix else None
-    states = engine.decoder(ids.to(engine.device), past_key_values=cache, use_cache=cache is not None).last_hidden_state
+    states = engine.states(ids.to(engine.device), cache)
     last = torch.tensor([len(row) - len(prefix) - 1 for row in rows], device=states.device)
     out: torch.Tensor = engine.logits(states[torch.arange(len(rows), device=states.device), last])
     return out
