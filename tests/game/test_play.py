@@ -75,7 +75,9 @@ def test_it_ends_with_its_tokens(played):
     scored = match.evidence.ledger.cost.scored_tokens
     before = sum(c for s in match.evidence.shifts for c in [len(s.tv)])
     assert sum(spent) < scored.base + scored.candidate - before
-    assert max(r.prompts for r in game.rounds) == PER_ROUND
+    sizes = [r.prompts for r in game.rounds]
+    assert PER_ROUND / 2 < min(sizes) <= max(sizes) <= PER_ROUND
+    assert max(sizes) < 1.2 * min(sizes)
 
 
 def test_nothing_is_decoded_past_the_limit(played):

@@ -4,6 +4,7 @@ Red is paid for the shift that blue did not foresee, blue by the share that it d
 finding speaks of it: then the value, blue's share of what red's best prompts show, rises.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +25,7 @@ from whatchanged.search import Evidence
 from whatchanged.search.reward import drift_levels
 
 MOVE, PAYOFF = json_codec(Move), json_codec(GameRound)
-# Prompts a round, and the fewest that make one.
+# Prompts a round, at most, and the fewest that make one.
 PER_ROUND, FEWEST = 96, 8
 # Red's best prompts of a round, by which both sides are paid.
 BEST = 16
@@ -96,7 +97,9 @@ def play(evidence: Evidence, findings: Sequence[Finding], game: Game, tokens: in
     until = _scored(ledger) + tokens
     while not (ended := _ended(ledger, game)):
         known = game.known(evidence)
-        count = min(PER_ROUND, (until - _scored(ledger)) // evidence.price, ledger.affordable())
+        left = min((until - _scored(ledger)) // evidence.price, ledger.affordable())
+        # Rounds of one size: in a short last one red's best prompts are no better than its others.
+        count = left // math.ceil(left / PER_ROUND) if left > 0 else 0
         if count < FEWEST:
             ended = "its tokens are spent"
             break
