@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatchanged import registry
+from whatchanged.game.tags import tagged
 from whatchanged.pools import normalise
 from whatchanged.pools.made import PLACES, with_text
 from whatchanged.records import WORD, Cost, Message, Prompt, Record
@@ -43,7 +44,7 @@ def move(evidence: Evidence, unforeseen: NDArray[np.float64], count: int, turn: 
     name, asked, cost = _asked(evidence, count // 2, turn)
     made = _new(iter(asked), known, count // 2)
     made += _new(edits(evidence, unforeseen, TRIES * count), known, count - len(made))
-    return Move(prompts=tuple(made), finder=name), cost
+    return Move(prompts=tuple(tagged(made, evidence.prompts)), finder=name), cost
 
 
 def edits(evidence: Evidence, unforeseen: NDArray[np.float64], count: int) -> Iterator[Prompt]:

@@ -1,0 +1,51 @@
+"""Tags for prompts that have none, so that a finding whose region is told by tags speaks of them too."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from whatchanged.records import WORD, Prompt
+
+# So many of the most alike prompts vote.
+NEIGHBOURS = 5
+
+
+def tagged(prompts: Sequence[Prompt], known: Sequence[Prompt]) -> list[Prompt]:
+    """The prompts, those without tags with the tags of the tagged prompts in `known` that they are most like.
+
+    Alike is the cosine of their words, each worth the logarithm of how rare it is; the five nearest vote by it. What
+    shares no word with any tagged prompt stays as it is.
+    """
+    nearest = _Nearest([p for p in known if p.tags])
+    return [p if p.tags else p.model_copy(update={"tags": nearest.tags(p)}) for p in prompts]
+
+
+class _Nearest:
+    """An index of tagged prompts by word."""
+
+    def __init__(self, known: Sequence[Prompt]) -> None:
+        self.known = known
+        self.holders: dict[str, list[int]] = defaultdict(list)
+        for i, prompt in enumerate(known):
+            for word in _words(prompt):
+                self.holders[word].append(i)
+        self.rarity = {word: math.log(1 + len(known) / len(rows)) for word, rows in self.holders.items()}
+        self.length = [self._norm(_words(p)) for p in known]
+
+    def tags(self, prompt: Prompt) -> tuple[str, ...]:
+        """Those that the nearest vote for; none where no word is shared."""
+        alike: dict[int, float] = defaultdict(float)
+        for word in sorted(_words(prompt)):
+            for i in self.holders.get(word, ()):
+                alike[i] += self.rarity[word] ** 2 / self.length[i]
+        votes: dict[tuple[str, ...], float] = defaultdict(float)
+        for i in sorted(alike, key=lambda i: (-alike[i], i))[:NEIGHBOURS]:
+            votes[self.known[i].tags] += alike[i]
+        return max(votes, key=lambda tags: (votes[tags], tags), default=())
+
+    def _norm(self, words: Iterable[str]) -> float:
+        return math.sqrt(sum(self.rarity[word] ** 2 for word in words))
+
+
+def _words(prompt: Prompt) -> set[str]:
+    return {word.lower() for word in WORD.findall(prompt.text)}
