@@ -37,7 +37,7 @@ class Again(Fake):
 
 
 def test_edits_come_from_the_worst_and_are_new(evidence):
-    red, _ = move(evidence, worst(evidence), 48, 0)
+    red, _ = move(evidence, len(evidence.prompts), worst(evidence), 48, 0)
     known = {normalise(p) for p in (*evidence.prompts, *evidence.confirmation)}
     words = [normalise(p) for p in red.prompts]
     assert len(words) == len(set(words)) == 48
@@ -63,13 +63,13 @@ def test_edits_keep_the_tags_of_what_they_are_made_of(evidence):
 
 
 def test_without_anything_unforeseen_there_are_no_edits(evidence):
-    red, cost = move(evidence, np.zeros(len(evidence.prompts)), 48, 0)
+    red, cost = move(evidence, len(evidence.prompts), np.zeros(len(evidence.prompts)), 48, 0)
     assert (red.prompts, cost.scored_tokens.base) == ((), 0)
 
 
 def test_a_finder_has_half_of_the_prompts(evidence, monkeypatch):
     monkeypatch.setattr(registry, "finders", {"again": Again})
-    red, cost = move(replace(evidence, round=7), worst(evidence), 40, 0)
+    red, cost = move(replace(evidence, round=7), len(evidence.prompts), worst(evidence), 40, 0)
     assert [p.source for p in red.prompts].count("again") == 20 == [p.source for p in red.prompts].count(SOURCE)
     assert Again.seen == (7, 20 * evidence.price)
     assert (red.finder, cost.scored_tokens.base) == ("again", 30)
@@ -85,5 +85,5 @@ def test_finders_take_turns_and_those_that_have_said_all_have_none(evidence, mon
 
     monkeypatch.setattr(registry, "finders", {"fake": Fake, "again": Again, "third": Third, "weights": Weights})
     evidence.base.access = Access.logits
-    asked = [move(evidence, worst(evidence), 8, turn)[0].finder for turn in range(4)]
+    asked = [move(evidence, len(evidence.prompts), worst(evidence), 8, turn)[0].finder for turn in range(4)]
     assert asked == ["again", "third", "again", "third"]

@@ -119,7 +119,7 @@ def _round(known: Evidence, blue: Blue, learned: int, game: Game, count: int) ->
     shown = blue.judge(known.prompts, known.shifts)
     # Where all is foreseen, red edits what shows the most.
     worst = shown.unforeseen if shown.unforeseen.any() else shown.mass
-    red: Move = ledger.once(f"{stage}/prompts", MOVE, partial(move, known, worst, count, number))
+    red: Move = ledger.once(f"{stage}/prompts", MOVE, partial(move, known, game.pool, worst, count, number))
     if not red.prompts:
         return None
     responses = draw_responses(ledger, known.base, red.prompts, ledger.config.limits.response_tokens, stage)

@@ -35,16 +35,17 @@ class Scored(NamedTuple):
     unforeseen: float
 
 
-def move(evidence: Evidence, unforeseen: NDArray[np.float64], count: int, turn: int) -> tuple[Move, Cost]:
+def move(evidence: Evidence, pool: int, unforeseen: NDArray[np.float64], count: int, turn: int) -> tuple[Move, Cost]:
     """At most `count` new prompts: half from the finder whose turn it is, the others edits of what was foreseen worst.
 
-    `unforeseen` (prompts,) is aligned with the evidence. Deterministic.
+    The first `pool` prompts of the evidence are the pool's. `unforeseen` (prompts,) is aligned with the evidence.
+    Deterministic.
     """
     known = {normalise(p) for p in (*evidence.prompts, *evidence.confirmation)}
     name, asked, cost = _asked(evidence, count // 2, turn)
     made = _new(iter(asked), known, count // 2)
     made += _new(edits(evidence, unforeseen, TRIES * count), known, count - len(made))
-    return Move(prompts=tuple(tagged(made, evidence.prompts)), finder=name), cost
+    return Move(prompts=tuple(tagged(made, evidence.prompts[:pool])), finder=name), cost
 
 
 def edits(evidence: Evidence, unforeseen: NDArray[np.float64], count: int) -> Iterator[Prompt]:

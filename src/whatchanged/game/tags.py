@@ -1,4 +1,4 @@
-"""Tags for prompts that have none, so that a finding whose region is told by tags speaks of them too."""
+"""Tags for prompts that nobody tagged, so that a finding whose region is told by tags speaks of them too."""
 
 import math
 from collections import defaultdict
@@ -11,13 +11,13 @@ NEIGHBOURS = 5
 
 
 def tagged(prompts: Sequence[Prompt], known: Sequence[Prompt]) -> list[Prompt]:
-    """The prompts, those without tags with the tags of the tagged prompts in `known` that they are most like.
+    """The prompts, each with the tags of the tagged prompts in `known` that it is most like, beside its own.
 
     Alike is the cosine of their words, each worth the logarithm of how rare it is; the five nearest vote by it. What
     shares no word with any tagged prompt stays as it is.
     """
     nearest = _Nearest([p for p in known if p.tags])
-    return [p if p.tags else p.model_copy(update={"tags": nearest.tags(p)}) for p in prompts]
+    return [p.model_copy(update={"tags": tuple(dict.fromkeys((*p.tags, *nearest.tags(p))))}) for p in prompts]
 
 
 class _Nearest:
