@@ -139,7 +139,9 @@ def decide(
     again = [Later(partial(roles.reconsider, found, evidence), MAX_PROPOSALS)] if roles.reasoner is not None else []
     again += [Later(partial(match.claims, found), CLAIMS)] if match is not None else []
     first, held = hold_back(fresh, ledger.config.seed) if again else (fresh, ())
-    later = joined(again, held) if held else None
+    # No test of the first round asks a prompt that lies in none of its regions.
+    unasked = [p for p in first if not any(h.region.contains(p) for h in hypotheses)]
+    later = joined(again, [*held, *unasked]) if held else None
     # The reasoner and the game see the first round's verdicts, and nothing of its prompts.
     from_base = FromBase(ledger, audit.base, [*found.prompts, *fresh]) if audit.access >= Access.logits else None
     findings = confirm(ledger, tools, hypotheses, first, later, from_base)

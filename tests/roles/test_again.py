@@ -8,7 +8,7 @@ import pytest
 import recorded
 from budget import TINY
 from scripted import Scripted
-from words import KITCHEN, Plant, WordSubject, prompts_about
+from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from tests.audit.conftest import in_haste
 from whatchanged import compare
@@ -84,6 +84,18 @@ def test_what_the_first_round_missed_is_confirmed_on_prompts_held_back_for_it(di
     confirmed = sum(found[i].status == "confirmed" for i in ("r01", "r2-01", "r2-02"))
     assert did(report)[:2] == ("proposed 1 hypothesis", "proposed 2 hypotheses after the first round")
     assert did(report)[2].startswith(f"of 3 tested, {confirmed} confirmed")
+
+
+def test_prompts_of_which_the_first_round_asked_nothing_are_fresh_for_the_second(diff, met):
+    cooking = WordSubject(Plant(KITCHEN, 0.8, TOPICS["cooking"]))
+    at_sea = claim("sailors", region={"kind": "mentions", "values": TOPICS["sea"]})
+    report = diff(candidate=cooking, reasoner=reasoner([], [at_sea]))
+    first, held = sides()
+    assert met[True] & first
+    assert met[True] & held
+    assert met[True] <= first | held
+    assert not met[True] & met[False]
+    assert by_id(report)["r2-01"].n_prompts == len(met[True])
 
 
 def test_it_is_told_what_became_of_every_claim_and_shown_what_none_explains(diff):
