@@ -82,12 +82,12 @@ class Blue:
         seen = profile(shifts)
         spoken = []
         for finding in (f for f in findings if f.status == "confirmed"):
-            said, openings = _said(finding, known.base)
+            said, opens = _said(finding, known.base)
             keys = _keys([by_id[i] for i in finding.leads if i in by_id], said)
             if keys is None and finding.region.kind == "everywhere":
                 continue
             inside = np.array([finding.region.contains(p) for p in prompts], bool)
-            spoken.append(_Spoken(finding.region, inside, keys, said, openings))
+            spoken.append(_Spoken(finding.region, inside, keys, said, opens))
         sample = profile(shifts[:pool])
         drift = _drift(sample, [(s.inside[:pool], s.keys) for s in spoken])
         return cls(level, drift, [s.foresees(seen, drift, level) for s in spoken])
@@ -95,7 +95,7 @@ class Blue:
     def judge(self, prompts: Sequence[Prompt], shifts: Sequence[Shift]) -> Judged:
         """What is seen of these prompts, against what was foreseen; a token counts once, whoever foresees it."""
         seen = profile(shifts)
-        excess = beyond(seen, self.level, lookup(self.drift, seen.key))
+        excess = beyond(seen.key, seen.value, self.level, self.drift)
         predicted = np.zeros(len(excess))
         for prediction in self.predictions:
             inside = np.array([prediction.region.contains(p) for p in prompts], bool)
@@ -121,9 +121,9 @@ class _Spoken(NamedTuple):
     def foresees(self, seen: Profile, drift: Mapping[int, float], level: NDArray[np.float64]) -> Prediction:
         """What nine in ten prompts of the region stay below; its own words whole."""
         shown = quantiles(_about(seen, self.inside, self.keys), int(self.inside.sum()), FORESEEN)
-        return Prediction(
-            self.region, _beyond(shown, drift, level) | dict.fromkeys(self.said.tolist(), np.inf), self.opens
-        )
+        excess = beyond(np.array(list(shown), np.int64), np.array(list(shown.values())), level, drift)
+        nats = dict(zip(shown, excess.tolist(), strict=True)) | dict.fromkeys(self.said.tolist(), np.inf)
+        return Prediction(self.region, nats, self.opens)
 
 
 def _said(finding: Finding, model: Subject) -> tuple[NDArray[np.int64], bool]:
@@ -139,9 +139,11 @@ def _said(finding: Finding, model: Subject) -> tuple[NDArray[np.int64], bool]:
     return _placed(columns), bool(openings) and finding.direction == "more"
 
 
-def beyond(seen: Profile, level: NDArray[np.float64], drift: NDArray[np.float64] | float = 0.0) -> NDArray[np.float64]:
-    """float64[entries], nats: what each shows beyond `drift` and the level of its place."""
-    excess: NDArray[np.float64] = np.maximum(seen.value - drift - level[seen.key % 2], 0.0)
+def beyond(
+    keys: NDArray[np.int64], values: NDArray[np.float64], level: NDArray[np.float64], drift: Mapping[int, float]
+) -> NDArray[np.float64]:
+    """float64[keys], nats: what these values show beyond `drift` and the level of their place."""
+    excess: NDArray[np.float64] = np.maximum(values - lookup(drift, keys) - level[keys % 2], 0.0)
     return excess
 
 
@@ -182,8 +184,3 @@ def _drift(seen: Profile, spoken: Sequence[tuple[NDArray[np.bool_], NDArray[np.i
         drift.pop(key, None)
         drift |= quantiles(apart, int((~taken).sum()), TYPICAL)
     return drift
-
-
-def _beyond(nats: Mapping[int, float], drift: Mapping[int, float], level: NDArray[np.float64]) -> dict[int, float]:
-    left = {key: value - drift.get(key, 0.0) - float(level[key % 2]) for key, value in nats.items()}
-    return {key: value for key, value in left.items() if value > 0}

@@ -22,7 +22,7 @@ from whatchanged.records import Cost, Finding, Prompt, Response, Shift
 from whatchanged.report.model import GameRound
 from whatchanged.screen import scan
 from whatchanged.search import Evidence
-from whatchanged.search.reward import drift_levels
+from whatchanged.search.reward import drift_levels, masses
 
 MOVE, PAYOFF = json_codec(Move), json_codec(GameRound)
 # Prompts a round, at most, and the fewest that make one.
@@ -56,8 +56,8 @@ class Game:
     @classmethod
     def new(cls, noise: Sequence[Shift], pool: Sequence[Shift]) -> Self:
         """Nothing played; the noise floor is the most that any prompt shows of the base against itself."""
-        level, seen = drift_levels(pool), profile(noise)
-        return cls(float(np.bincount(seen.row, beyond(seen, level), 1).max()), len(pool), level)
+        level, seen = drift_levels(masses(pool)), profile(noise)
+        return cls(float(np.bincount(seen.row, beyond(seen.key, seen.value, level, {}), 1).max()), len(pool), level)
 
     def known(self, evidence: Evidence) -> Evidence:
         """The evidence with what red brought out, as the next round finds it."""

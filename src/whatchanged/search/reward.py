@@ -22,9 +22,11 @@ class Rewards:
     """
 
     def __init__(self, shifts: Sequence[Shift]) -> None:
-        self.drift = drift_levels(shifts)
+        pool = masses(shifts)
+        self.drift = drift_levels(pool)
         self._shown = np.zeros(0)
-        self.pay(shifts)
+        for mass in pool:
+            self._pay(*mass)
 
     def pay(self, shifts: Sequence[Shift]) -> NDArray[np.float64]:
         """float64[shifts], nats: per prompt the sum over (token, sign, place) of what it shows more than any before,
@@ -50,9 +52,8 @@ def masses(shifts: Sequence[Shift]) -> Masses:
     return [(column[a:b], nats[a:b]) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
 
-def drift_levels(shifts: Sequence[Shift]) -> NDArray[np.float64]:
+def drift_levels(pool: Masses) -> NDArray[np.float64]:
     """float64[2], nats: what a pool's drift does not exceed in a column of an answer's rest, and of its opening."""
-    pool = masses(shifts)
     return np.array([drift_level(left_out(_at(pool, opening))) for opening in (0, 1)])
 
 
