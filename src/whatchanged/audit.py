@@ -32,7 +32,7 @@ from whatchanged.records import Finding, Hypothesis
 from whatchanged.report import Report, RoleUse, ScreenReport, Validated, finished_report, write_report
 from whatchanged.roles import MAX_PROPOSALS
 from whatchanged.screen import Heard, listen
-from whatchanged.search import FromBase
+from whatchanged.search import FromBase, unasked
 from whatchanged.subjects import Access
 
 
@@ -138,10 +138,9 @@ def decide(
     # Who is asked again once it is known what became of the claims needs prompts that told nothing.
     again = [Later(partial(roles.reconsider, found, evidence), MAX_PROPOSALS)] if roles.reasoner is not None else []
     again += [Later(partial(match.claims, found), CLAIMS)] if match is not None else []
-    first, held = hold_back(fresh, ledger.config.seed) if again else (fresh, ())
-    # No test of the first round asks a prompt that lies in none of its regions.
-    unasked = [p for p in first if not any(h.region.contains(p) for h in hypotheses)]
-    later = joined(again, [*held, *unasked]) if held else None
+    first, held = hold_back(fresh, ledger.config.seed) if again else (fresh, [])
+    held = [*held, *unasked(hypotheses, first)] if held else []
+    later = joined(again, held) if held else None
     # The reasoner and the game see the first round's verdicts, and nothing of its prompts.
     from_base = FromBase(ledger, audit.base, [*found.prompts, *fresh]) if audit.access >= Access.logits else None
     findings = confirm(ledger, tools, hypotheses, first, later, from_base)

@@ -44,7 +44,9 @@ def validations(
             if not tools.may_sample():
                 break
             again = finding.id in roles.again
-            fresh, note = _fresh(ledger, finding, [*held, *prompts] if again else [*prompts, *held])
+            # The second round has of the first's prompts those that it did not ask: each is here once.
+            both = [*held, *prompts] if again else [*prompts, *held]
+            fresh, note = _fresh(ledger, finding, list({p.id: p for p in both}.values()))
             if not note and ledger.config.fdr in INDEPENDENT:
                 # The test had a share of them, scattered over all.
                 note = "some may be of the finding's own test"

@@ -2,12 +2,12 @@
 
 from whatchanged.search.author import Author, Authored
 from whatchanged.search.finder import Evidence, Finder, Proposed
-from whatchanged.search.fresh import fresh_prompts
+from whatchanged.search.fresh import fresh_prompts, unasked
 from whatchanged.search.frombase import ENOUGH, FromBase, written
 from whatchanged.search.library import check_library
 from whatchanged.search.search import Sought, chosen, search, together
 
 __all__ = [
     "ENOUGH", "Author", "Authored", "Evidence", "Finder", "FromBase", "Proposed", "Sought", "check_library", "chosen",
-    "fresh_prompts", "search", "together", "written",
+    "fresh_prompts", "search", "together", "unasked", "written",
 ]  # fmt: skip

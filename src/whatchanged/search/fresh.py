@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from whatchanged import registry
-from whatchanged.records import BASE, Finding, Hypothesis, Prompt
+from whatchanged.records import BASE, WORD, Finding, Hypothesis, Prompt
 from whatchanged.search.finder import Finder
 
 MADE = 96
@@ -20,3 +20,17 @@ def fresh_prompts(claim: Hypothesis | Finding, prompts: Sequence[Prompt]) -> lis
         if made := finder.fresh(claim.region, prompts, MADE):
             return made
     return [p for p in prompts if claim.region.contains(p)]
+
+
+def unasked(claims: Sequence[Hypothesis], prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Those of `prompts` that no test of these claims asks: in no region, and in no prompt that a finder makes of them.
+
+    What is made holds all the words of what it is made of; where they are there by chance, the prompt is left out too.
+    """
+    made = [_words(p) for claim in claims if claim.finder is not None for p in fresh_prompts(claim, prompts)]
+    apart = (p for p in prompts if not any(claim.region.contains(p) for claim in claims))
+    return [p for p in apart if not any(_words(p) <= there for there in made)]
+
+
+def _words(prompt: Prompt) -> set[str]:
+    return set(WORD.findall(prompt.text.casefold()))
