@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from whatchanged.records import WORD, Prompt
+from whatchanged.records import Prompt, words_of
 
 # So many of the most alike prompts vote.
 NEIGHBOURS = 5
@@ -27,15 +27,15 @@ class _Nearest:
         self.known = known
         self.holders: dict[str, list[int]] = defaultdict(list)
         for i, prompt in enumerate(known):
-            for word in _words(prompt):
+            for word in words_of(prompt.text):
                 self.holders[word].append(i)
         self.rarity = {word: math.log(1 + len(known) / len(rows)) for word, rows in self.holders.items()}
-        self.length = [self._norm(_words(p)) for p in known]
+        self.length = [self._norm(words_of(p.text)) for p in known]
 
     def tags(self, prompt: Prompt) -> tuple[str, ...]:
         """Those that the nearest vote for; none where no word is shared."""
         alike: dict[int, float] = defaultdict(float)
-        for word in sorted(_words(prompt)):
+        for word in sorted(words_of(prompt.text)):
             for i in self.holders.get(word, ()):
                 alike[i] += self.rarity[word] ** 2 / self.length[i]
         votes: dict[tuple[str, ...], float] = defaultdict(float)
@@ -44,8 +44,5 @@ class _Nearest:
         return max(votes, key=lambda tags: (votes[tags], tags), default=())
 
     def _norm(self, words: Iterable[str]) -> float:
-        return math.sqrt(sum(self.rarity[word] ** 2 for word in words))
-
-
-def _words(prompt: Prompt) -> set[str]:
-    return {word.lower() for word in WORD.findall(prompt.text)}
+        # In whatever order a set gives them: the exact sum is the same.
+        return math.sqrt(math.fsum(self.rarity[word] ** 2 for word in words))

@@ -25,6 +25,7 @@ from whatchanged.records.claims import (
     Region,
     RegionKind,
     Status,
+    words_of,
 )
 from whatchanged.records.cost import Cost, Tokens
 from whatchanged.records.evidence import ContextRef, Lead, Shift, TokenShift
@@ -34,5 +35,5 @@ __all__ = [
     "BASE", "STRUCTURES", "WORD", "Attribution", "Carried", "Carriers", "ContextRef", "Cost", "Direction",
     "DirectionShare", "Example", "Finding", "GraftCurve", "GraftPoint", "GroupShare", "Hypothesis", "Intent",
     "LabelledEstimate", "Lead", "Message", "ModuleShare", "Pair", "PredicateSpec", "Prompt", "Record", "Region",
-    "RegionKind", "Response", "Shift", "Status", "TokenShift", "Tokens", "first_difference",
+    "RegionKind", "Response", "Shift", "Status", "TokenShift", "Tokens", "first_difference", "words_of",
 ]  # fmt: skip

@@ -76,6 +76,13 @@ class Region(Record):
 
 # What a region of kind 'mentions' names: a word of two characters or more.
 WORD = re.compile(r"[^\W\d_][\w'’-]+")
+
+
+def words_of(text: str) -> set[str]:
+    """The different words of a text, whatever their case."""
+    return set(WORD.findall(text.casefold()))
+
+
 STRUCTURES: dict[str, Callable[[Prompt], bool]] = {
     "a_question": lambda p: p.text.rstrip().endswith("?"),
     "short": lambda p: len(p.text.split()) <= 8,

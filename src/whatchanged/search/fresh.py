@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from whatchanged import registry
-from whatchanged.records import BASE, WORD, Finding, Hypothesis, Prompt
+from whatchanged.records import BASE, Finding, Hypothesis, Prompt, words_of
 from whatchanged.search.finder import Finder
 
 MADE = 96
@@ -27,10 +27,6 @@ def unasked(claims: Sequence[Hypothesis], prompts: Sequence[Prompt]) -> list[Pro
 
     What is made holds all the words of what it is made of; where they are there by chance, the prompt is left out too.
     """
-    made = [_words(p) for claim in claims if claim.finder is not None for p in fresh_prompts(claim, prompts)]
-    apart = (p for p in prompts if not any(claim.region.contains(p) for claim in claims))
-    return [p for p in apart if not any(_words(p) <= there for there in made)]
-
-
-def _words(prompt: Prompt) -> set[str]:
-    return set(WORD.findall(prompt.text.casefold()))
+    made = [words_of(p.text) for claim in claims if claim.finder is not None for p in fresh_prompts(claim, prompts)]
+    apart = ((p, words_of(p.text)) for p in prompts if not any(claim.region.contains(p) for claim in claims))
+    return [p for p, words in apart if not any(words <= there for there in made)]

@@ -8,7 +8,7 @@ gap is a mean over tokens.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from whatchanged.records import WORD, Prompt
+from whatchanged.records import Prompt, words_of
 from whatchanged.search.finder import Evidence, Proposed
 from whatchanged.search.inserted import WordFinder
 from whatchanged.search.selfmade import told
@@ -64,6 +64,6 @@ def _random(lines: Sequence[str], common: Sequence[str], count: int, key: int) -
 
 def _common(texts: Sequence[str]) -> list[str]:
     """The words that most texts hold, at least two, the commonest first."""
-    held = Counter(word for text in texts for word in set(WORD.findall(text.casefold())))
+    held = Counter(word for text in texts for word in words_of(text))
     ranked = sorted(held.items(), key=lambda item: (-item[1], item[0]))
     return [word for word, often in ranked[:COMMON] if often >= OFTEN]
