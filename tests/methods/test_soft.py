@@ -14,6 +14,7 @@ from whatchanged.config import BUDGETS
 from whatchanged.errors import SpecError
 from whatchanged.methods.firsts import first_kls
 from whatchanged.methods.readback import nearest, readings
+from whatchanged.methods.soft import Read, paired
 from whatchanged.methods.softly import LENGTHS, RESTARTS, stage, trials
 from whatchanged.methods.vectors import POSITIONS, Stage, answer, divergence, measured, train
 from whatchanged.predicates import load
@@ -103,6 +104,16 @@ def test_training_stays_within_the_search_tokens(models, new_ledger, tiny_budget
     scored = cost.scored_tokens
     assert len(made) == RESTARTS
     assert 0 < scored.base + scored.candidate <= tiny_budget.search_tokens // len(LENGTHS) + read_back
+
+
+def test_pool_prompts_that_diverge_most_are_asked_beside_random_ones(models, new_ledger, tiny_budget):
+    kls = [float(n % 7) for n in range(len(POOL))]
+    control, furthest, brought = paired(Audit(new_ledger(), models, POOL), kls, Read([], {}))
+    half = tiny_budget.pairs // 2
+    rest = sorted(range(half, len(POOL)), key=lambda n: (-kls[n], n))
+    assert [pair.prompt_id for pair in control] == [p.id for p in POOL[:half]]
+    assert [pair.prompt_id for pair in furthest] == [POOL[n].id for n in rest[: half // 2]] != []
+    assert brought == []
 
 
 def test_what_the_readings_suggest_is_tested_and_confirmed(models, monkeypatch, tmp_path):

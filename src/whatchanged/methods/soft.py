@@ -8,8 +8,8 @@ published forms, repaired here:
 - Vectors wandered off to where no token is, and read back as noise. Here none is longer than the tokens' embeddings.
 - The divergence of the vectors was reported, and the text taken for its cause. Here each reading's own divergence
   stands beside it, and both beside the pool's 99th percentile.
-- What a soft prompt brought out was a finding. Here it is a hypothesis: its region is looked for on the pool, and the
-  default method's test decides, on prompts that suggested nothing.
+- What a soft prompt brought out was a finding. Here it is a hypothesis: its region is looked for on the pool, at random
+  and where the same divergence is largest, and the default method's test decides, on prompts that suggested nothing.
 """
 
 from collections.abc import Sequence
@@ -37,8 +37,10 @@ from whatchanged.report import Report, SoftPrompt, SoftPromptsView, SoftReading
 from whatchanged.subjects import Access
 
 TRIALS, KLS = json_codec(list[Trial]), json_codec(list[float])
-# Pool prompts whose divergence is measured; answers drawn to each reading.
-MEASURED, DRAWS = 200, 2
+# Pool prompts whose divergence is measured: of a topic that one prompt in a hundred has, some must be among them.
+MEASURED = 600
+# Answers drawn to each reading.
+DRAWS = 2
 # What stays for the tests where decoded tokens are limited.
 COSTS = 6
 UNSEEN = "what the weights themselves show: this method goes back through them to its prompts only"
@@ -67,14 +69,17 @@ class SoftPrompts(Method):
         tried = [t for length in LENGTHS for t in _trials(audit, length)]
         pool_kls = _kls(audit, discovery[:MEASURED], "pool")
         read = _read(audit, tried, self.name)
-        control, brought = _paired(audit, read)
-        pool = [p for p in discovery if p.id in {pair.prompt_id for pair in control}]
-        found = Discovery([*pool, *read.prompts], [*control, *brought], len(control), ledger.config.margin)
+        control, furthest, brought = paired(audit, pool_kls, read)
+        asked = {pair.prompt_id for pair in control}
+        pool = [p for p in discovery if p.id in asked | {pair.prompt_id for pair in furthest}]
+        every = [*control, *furthest, *brought]
+        found = Discovery([*pool, *read.prompts], every, len(control), ledger.config.margin)
         drafts = _hypotheses(audit, found, [*brought, *_answers(tried, self.name, found)])
         tools = Coupled(ledger, audit.base, audit.candidate, audit.roles)
         tested = decide(audit, found, tools, ("", ""), wanted, drafts=drafts)
         short = len(control) < min(ledger.config.limits.pairs // 2, len(discovery))
-        report = assemble_heard(ledger, plain_heard(audit, pool, control, short, UNSEEN), *tested)
+        shown = [p for p in pool if p.id in asked]
+        report = assemble_heard(ledger, plain_heard(audit, shown, control, short, UNSEEN), *tested)
         return report.model_copy(update={"soft_prompts": _view(tried, read, pool_kls)})
 
 
@@ -97,17 +102,24 @@ def _read(audit: Opened, tried: Sequence[Trial], name: str) -> Read:
     return Read(sorted(prompts, key=lambda p: (-kls[p.id], p.id)), kls)
 
 
-def _paired(audit: Opened, read: Read) -> tuple[list[Pair], list[Pair]]:
-    """Pairs on pool prompts, one each, and on readings."""
-    ledger, base = audit.ledger, audit.base
+def paired(audit: Opened, pool_kls: Sequence[float], read: Read) -> tuple[list[Pair], list[Pair], list[Pair]]:
+    """Pairs on random pool prompts and on those of the others that diverge most, one each, and on readings.
+
+    Half of the pairs are random, a quarter each of the others.
+    """
+    ledger, base, discovery = audit.ledger, audit.base, audit.prompts.discovery
     length = ledger.config.limits.response_tokens
     most = min(ledger.config.limits.pairs, ledger.tokens_left() // (COSTS * length))
-    pool, asked = audit.prompts.discovery[: most // 2], read.prompts[: most // (2 * DRAWS)]
+    some = range(most // 2, len(pool_kls))
+    furthest = [discovery[i] for i in sorted(some, key=lambda i: (-pool_kls[i], i))[: most // 4]]
+    readings = read.prompts[: most // (4 * DRAWS)]
+    drawn = [("soft-pool", discovery[: most // 2], 0), ("soft-furthest", furthest, 0)]
+    drawn += [(f"soft-read-{n}", readings, n) for n in range(DRAWS)]
     found = []
-    for name, prompts, draw in [("soft-pool", pool, 0), *[(f"soft-read-{n}", asked, n) for n in range(DRAWS)]]:
+    for name, prompts, draw in drawn:
         responses = draw_responses(ledger, base, prompts, length, name, draw)
         found.append(coupled_pairs(ledger, base, audit.candidate, prompts, responses, name))
-    return found[0], [pair for pairs in found[1:] for pair in pairs]
+    return found[0], found[1], [pair for pairs in found[2:] for pair in pairs]
 
 
 def _answers(tried: Sequence[Trial], name: str, found: Discovery) -> list[Pair]:
