@@ -79,10 +79,7 @@ def test_the_tables_for_a_readme():
     assert rule.startswith("| --- | --- | ---: |")
     assert ours.startswith("| audit | small |  | 1 of 1 | 1 of 2 | 2 of 3 | 17% | 0 of 1 | ")
     assert theirs.startswith("| auto-interventions | small | 4,000 | 1 of 1 | 1 of 1 | ")
-    assert (
-        "- auto-interventions with 4,000 texts a model beside audit-small, on 1 organism: recall 100% beside 100%"
-        in text
-    )
+    assert "- auto-interventions with 4,000 texts a model beside audit-small, on strong: recall 100% beside 100%" in text
     assert "- extrapolated, not measured: auto-interventions at 200,000 texts a model" in text
     assert "- left out: x: why" in text
     assert "`whatchanged bench`; commit `abc`; two cores, 2 cores, 8.0 GiB, torch 2.0" in text
@@ -91,7 +88,7 @@ def test_the_tables_for_a_readme():
 def test_a_bound_is_called_one():
     rows = [scored(), scored("auto-interventions", texts=250, tokens=50_000), scored(organism="two")]
     rows.append(scored("auto-interventions", "two", texts=250, tokens=50_000, found=(False,)))
-    assert "at least 50 times the decoded tokens" in markdown(result(rows))
+    assert "more than 50 times the decoded tokens" in markdown(result(rows))
 
 
 def point(method, recall, tokens, texts=None):

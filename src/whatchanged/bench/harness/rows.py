@@ -170,8 +170,8 @@ class MethodRow(Setting):
 class EqualRecall(Setting):
     """What a method costs beside the reference, on the organisms and seeds that both were run on.
 
-    Of the method's settings this is the cheapest that reaches the recall compared at: the reference's, or the method's
-    own best where that is lower. `reached` tells which; where it is False, the ratios are lower bounds.
+    Of the method's settings this is the cheapest that finds as much as the reference. Where none does, `reached` is
+    False, this is the dearest, `recall` is the best of all, and the ratios are lower bounds: as much costs more.
     """
 
     reference: str

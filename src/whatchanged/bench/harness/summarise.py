@@ -1,7 +1,7 @@
 """Rows to what they add up to: a row a setting, the cost at equal recall, what is extrapolated, the curve."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, product
 from statistics import fmean
 
 from whatchanged.bench.harness.rows import (
@@ -91,39 +91,43 @@ def is_strong(row: BehaviourRow) -> bool:
 
 
 def equal_recall(scored: Sequence[Scored], reference: str) -> list[EqualRecall]:
-    """Every other method against the reference's settings, each on the places that both were run at.
+    """Every other method of the same budget against the reference's settings, on the places that both were run at.
 
-    Methods that find nothing there, and those of another budget, have no row.
+    First on all of them together, then, where these are several organisms, on each alone. Where the reference finds
+    nothing there is no row.
     """
     settings = by_setting(scored)
     ours = [s for s in settings if s.method == reference]
     methods = dict.fromkeys(s.method for s in settings if s.method != reference)
-    pairs = [
-        (our, [s for s in settings if s.method == name and s.budget == our.budget]) for our in ours for name in methods
-    ]
-    rows = (_equal(our, {s: settings[s] for s in theirs}, settings[our]) for our, theirs in pairs if theirs)
+    rows: list[EqualRecall | None] = []
+    for our, name in product(ours, methods):
+        theirs = {s: settings[s] for s in settings if s.method == name and s.budget == our.budget}
+        common = _common([settings[our], *theirs.values()]) if theirs else set()
+        organisms = sorted({organism for organism, _ in common})
+        alone = [{place for place in common if place[0] == organism} for organism in organisms]
+        rows += [_equal(our, theirs, settings[our], places) for places in (common, *(alone if len(alone) > 1 else ()))]
     return [row for row in rows if row is not None]
 
 
-def _equal(our: Setting, theirs: Mapping[Setting, Sequence[Scored]], ours: Sequence[Scored]) -> EqualRecall | None:
-    common = _common([ours, *theirs.values()])
-    if not common:
+def _equal(
+    our: Setting, theirs: Mapping[Setting, Sequence[Scored]], ours: Sequence[Scored], places: set[Place]
+) -> EqualRecall | None:
+    reference = _recall(ours, places) if places else 0.0
+    if reference == 0:
         return None
-    reference = _recall(ours, common)
-    recalls = {setting: _recall(scored, common) for setting, scored in theirs.items()}
-    target = min(reference, max(recalls.values()))
-    if target == 0:
-        return None
-    costs = {s: _means(_at(theirs[s], common)) for s, recall in recalls.items() if recall >= target}
-    chosen = min(costs, key=lambda s: costs[s]["decoded_tokens"])
-    cost, our_cost = costs[chosen], _means(_at(ours, common))
+    recalls = {setting: _recall(scored, places) for setting, scored in theirs.items()}
+    costs = {setting: _means(_at(theirs[setting], places)) for setting in theirs}
+    enough = [setting for setting in theirs if recalls[setting] >= reference]
+    # What the dearest of its settings does not find costs more than that one.
+    chosen = (min if enough else max)(enough or theirs, key=lambda s: costs[s]["decoded_tokens"])
+    cost, our_cost = costs[chosen], _means(_at(ours, places))
     return EqualRecall(
         **chosen.model_dump(),
         reference=our.name,
-        organisms=tuple(sorted({organism for organism, _ in common})),
-        recall=recalls[chosen],
+        organisms=tuple(sorted({organism for organism, _ in places})),
+        recall=recalls[chosen] if enough else max(recalls.values()),
         reference_recall=reference,
-        reached=recalls[chosen] >= reference,
+        reached=bool(enough),
         decoded_tokens=cost["decoded_tokens"],
         reference_decoded_tokens=our_cost["decoded_tokens"],
         decoded_ratio=_ratio(cost["decoded_tokens"], our_cost["decoded_tokens"]),

@@ -70,11 +70,11 @@ def share(part: int, of: int) -> str:
 
 def equal_sentence(row: EqualRecall) -> str:
     """What a method cost beside the reference, and whether that was measured or is a bound."""
-    texts = "" if row.texts is None else f" with {row.texts:,} texts a model"
-    bound = "" if row.reached else "at least "
+    texts = "" if row.texts is None else f" with {'' if row.reached else 'up to '}{row.texts:,} texts a model"
+    bound = "" if row.reached else "more than "
     ratio = "no ratio" if row.decoded_ratio is None else f"{bound}{_times(row.decoded_ratio)} the decoded tokens"
     seconds = "" if row.seconds_ratio is None else f" and {bound}{_times(row.seconds_ratio)} the seconds"
-    on = plural(len(row.organisms), "organism")
+    on = row.organisms[0] if len(row.organisms) == 1 else plural(len(row.organisms), "organism")
     return (
         f"{row.method}{texts} beside {row.reference}, on {on}: recall {percent(row.recall)} beside "
         f"{percent(row.reference_recall)}; {ratio}{seconds} ({row.decoded_tokens:,.0f} beside "
