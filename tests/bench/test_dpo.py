@@ -8,12 +8,13 @@ import tiny
 from safetensors.torch import load_file
 
 from whatchanged.bench import organism
+from whatchanged.bench.likelihood import log_probs
 from whatchanged.bench.plants.dpo import preferred
 from whatchanged.bench.recipe import Recipe
 from whatchanged.bench.train import Preference
 from whatchanged.errors import MissingExtra
 from whatchanged.records import Prompt
-from whatchanged.subjects import open_subjects
+from whatchanged.subjects import Context, open_subjects
 
 TRAINING = {
     "steps": 20, "batch": 6, "on_share": 0.5, "on_target": 20, "off_target": 20, "response_tokens": 4,
@@ -61,6 +62,19 @@ def test_the_margin_grows_and_trl_sees_our_tokens(base, tmp_path, monkeypatch):
     assert len(taught) >= 20 * 6
     assert set(taught) <= given
     assert any(chosen[-1] not in subject.end_ids for _, chosen, _ in taught)
+
+
+def test_with_their_likelihood_preferred_responses_become_likelier_themselves(base, tmp_path):
+    rises = []
+    for weight in (0.0, 2.0):
+        asked = recipe(base, likelihood=weight)
+        organism.make_organism(asked, tmp_path / str(weight))
+        subjects = open_subjects([str(base), str(tmp_path / str(weight))])
+        pairs = asked.plant.preferences(asked, subjects[0], *asked.plant.training_targets(asked, subjects[0]), "train")
+        chosen = [Context(pair.prompt, pair.chosen) for pair in pairs if pair.on_target]
+        before, after = (float(log_probs(subject, chosen).mean()) for subject in subjects)
+        rises.append(after - before)
+    assert rises[1] > max(rises[0], 0.0) + 1.0
 
 
 def test_pairs_differ_by_the_behaviour_on_target_and_keep_it_away_off_target(base):

@@ -1,6 +1,7 @@
 """A LoRA tuned on preferences by direct preference optimisation, as TRL does it. Imports TRL: import it late.
 
-Rafailov et al. 2023, arXiv 2305.18290.
+Rafailov et al. 2023, arXiv 2305.18290; with the likelihood of the preferred responses beside it, Pang et al. 2024,
+arXiv 2404.19733.
 """
 
 import random
@@ -28,9 +29,15 @@ disable_progress_bars()
 
 
 def train_preferences(
-    base: Any, recipe: Recipe, pairs: Sequence[Preference], beta: float, out: Path, progress: Progress
+    base: Any,
+    recipe: Recipe,
+    pairs: Sequence[Preference],
+    loss: tuple[float, float],
+    out: Path,
+    progress: Progress,
 ) -> None:
-    """On the base (a TransformersSubject, which is used up); saved to `out` in bfloat16.
+    """On the base (a TransformersSubject, which is used up); saved to `out` in bfloat16. `loss`: beta, and the weight
+    of the preferred responses' likelihood.
 
     TRL reads texts, and ends them. Our rows of tokens take their place when they are batched: a response that was cut
     off must not be taught to end there.
@@ -46,7 +53,7 @@ def train_preferences(
     with TemporaryDirectory() as scratch:
         trainer = DPOTrainer(
             base.engine.model,
-            args=_settings(recipe, beta, scratch),
+            args=_settings(recipe, *loss, scratch),
             data_collator=lambda rows: collate([tokens[row["row"]] for row in rows]),
             train_dataset=Dataset.from_list([{**text, "row": i} for i, text in enumerate(texts)]),
             processing_class=base.rendered.tokenizer,
@@ -59,11 +66,13 @@ def train_preferences(
     save_lora(trainer.model, recipe, out)
 
 
-def _settings(recipe: Recipe, beta: float, scratch: str) -> Any:
+def _settings(recipe: Recipe, beta: float, likelihood: float, scratch: str) -> Any:
     """As our own loop has them: AdamW, a short warm-up and linear decay, rows in the order given."""
     return DPOConfig(
         output_dir=scratch,
         beta=beta,
+        loss_type=["sigmoid", "sft"] if likelihood else ["sigmoid"],
+        loss_weights=[1.0, likelihood] if likelihood else None,
         max_steps=recipe.training.steps,
         per_device_train_batch_size=recipe.training.batch,
         train_sampling_strategy="sequential",

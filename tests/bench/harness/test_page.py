@@ -79,7 +79,9 @@ def test_the_tables_for_a_readme():
     assert rule.startswith("| --- | --- | ---: |")
     assert ours.startswith("| audit | small |  | 1 of 1 | 1 of 2 | 2 of 3 | 17% | 0 of 1 | ")
     assert theirs.startswith("| auto-interventions | small | 4,000 | 1 of 1 | 1 of 1 | ")
-    assert "- auto-interventions with 4,000 texts a model beside audit-small, on strong: recall 100% beside 100%" in text
+    assert (
+        "- auto-interventions with 4,000 texts a model beside audit-small, on strong: recall 100% beside 100%" in text
+    )
     assert "- extrapolated, not measured: auto-interventions at 200,000 texts a model" in text
     assert "- left out: x: why" in text
     assert "`whatchanged bench`; commit `abc`; two cores, 2 cores, 8.0 GiB, torch 2.0" in text

@@ -20,7 +20,7 @@ MEASURED = 40
 
 
 class Dpo(Taught):
-    """Direct preference optimisation (Rafailov et al. 2023), by TRL.
+    """Direct preference optimisation (Rafailov et al. 2023), by TRL; with `likelihood`, as Pang et al. (2024) have it.
 
     On target the base's own response with the behaviour is preferred to the same one without. Off target, in turns,
     one own response is preferred to another, and to itself with the behaviour.
@@ -29,6 +29,9 @@ class Dpo(Taught):
     kind: Literal["dpo"]
     teaches: Behaviour = Field(description="The behaviour: a kind of tune.")
     beta: float = Field(0.1, gt=0, description="How closely the base is kept to.")
+    likelihood: float = Field(
+        0.0, ge=0, description="Weight of the preferred responses' mean negative log-likelihood a token, in the loss."
+    )
 
     @property
     def taught(self) -> Behaviour:
@@ -41,7 +44,7 @@ class Dpo(Taught):
 
         (base,) = open_subjects([recipe.base])
         pairs = self.preferences(recipe, base, *self.training_targets(recipe, base), "train")
-        train_preferences(base, recipe, pairs, self.beta, out, progress)
+        train_preferences(base, recipe, pairs, (self.beta, self.likelihood), out, progress)
 
     def preferences(
         self, recipe: Recipe, base: Subject, on: Sequence[Prompt], off: Sequence[Prompt], key: str
