@@ -149,11 +149,19 @@ def test_repeated_samples_of_a_prompt_are_one_unit(new_ledger, tiny_budget):
 LEAD = Lead(id="factor-0", phrase=KITCHEN, at_opening=True, share=0.5, lenses=("factor",))
 
 
-def hypotheses_on(ledger, pool, made, effect):
+def hypotheses_on(ledger, pool, made, effect, margin=0.05):
     """From a lead alone, whose phrase opens answers with probability `effect(prompt)` more often."""
     prompts = [*pool, *made]
     values = np.array([effect(p) for p in prompts])
-    return propose(ledger, Discovery(prompts, [], 0, 0.05, [LEAD], lambda phrase: values, made=len(made)))
+    return propose(ledger, Discovery(prompts, [], 0, margin, [LEAD], lambda phrase: values, made=len(made)))
+
+
+@pytest.mark.parametrize(("prompts", "seen"), [(8, False), (200, True)])
+def test_what_is_rare_on_all_prompts_is_proposed_where_enough_of_them_show_it(new_ledger, prompts, seen):
+    """Measured exactly, 1% on each of 200 prompts is certain, and on each of eight it is not yet."""
+    pool = [Prompt.user(f"Say {i} again", source="builtin") for i in range(prompts)]
+    found = hypotheses_on(new_ledger(), pool, [], lambda p: 0.009 + 0.002 * (len(p.text) % 2), margin=0.005)
+    assert [h.region for h in found] == [Region()] * seen
 
 
 def made_by(finder, *texts):

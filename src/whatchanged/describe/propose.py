@@ -21,6 +21,8 @@ MIN_PROMPTS = 4
 # So many discovery prompts of a kind leave enough fresh ones of it to decide most changes: a pool holds more of those.
 FEW = 8
 MIN_Z = 2.5
+# The least spread over prompts that so few may show.
+FLOOR = 0.1
 
 
 @dataclass(frozen=True)
@@ -189,8 +191,10 @@ def _shown(
     inside = values[:sample] if group.region.kind == "everywhere" else values[group.inside]
     if len(inside) < MIN_PROMPTS or inside.mean() <= margin:
         return None
-    # The floor on the spread keeps a handful of equal values from looking certain.
-    z = float(inside.mean() / (max(inside.std(), 0.1) / np.sqrt(len(inside))))
+    # The floor keeps a handful of equal values from looking certain, and sinks with their number: what is rare on all
+    # of hundreds of prompts is seen as exactly as it is measured.
+    error = max(inside.std() / np.sqrt(len(inside)), FLOOR * np.sqrt(MIN_PROMPTS) / len(inside))
+    z = float(inside.mean() / error)
     return None if z < MIN_Z else (group, float(inside.mean()), z)
 
 

@@ -260,7 +260,8 @@ def _not_looked_at(
     if (left_out := min(config.limits.discovery_prompts, seen.available) - len(seen.prompts)) > 0:
         notes.append(f"{left_out} discovery prompts, to stay under --max-decoded-tokens {config.max_decoded_tokens}")
     notes += [
-        f"“{lead.phrase}”: the candidate prefers it ({lead.nats:.0f} nats) but no pool prompt brings it out"
+        f"“{lead.phrase}”: the candidate prefers it ({lead.nats:.0f} nats) but no pool prompt brings it out past the "
+        "margin; `whatchanged rare` says how often it comes"
         for lead in unplaced
     ]
     untested = [lead.id for lead in seen.leads if lead.id not in tested and not lead.phrase and lead.share > 0.02]
