@@ -83,6 +83,7 @@ def scored(
     rises: Sequence[float] = (0.8,),
     found: Sequence[bool] = (True,),
     texts: int | None = None,
+    max_decoded_tokens: int | None = None,
     confirmed: int = 1,
     true: int = 1,
     tokens: int = 1000,
@@ -90,7 +91,8 @@ def scored(
     refused: str = "",
 ) -> Scored:
     """An audit by hand: `rises` of its planted behaviours (none for a null), and which were found."""
-    where = {"method": method, "texts": texts, "organism": organism, "seed": 0}
+    setting = {"method": method, "texts": texts, "max_decoded_tokens": max_decoded_tokens}
+    where = setting | {"organism": organism, "seed": 0}
     kind = "plant" if rises else "null"
     counts = {"confirmed": confirmed, "measured": confirmed, "true": true, "coverable": confirmed, "covered": true}
     costs = {"decoded_tokens": tokens, "scored_tokens": 2 * tokens, "seconds": seconds}

@@ -13,7 +13,7 @@ from whatchanged.config import AuditConfig, BudgetName
 
 # Settings that all audits of a bench have in common.
 SHARED = (
-    "pool", "max_decoded_tokens", "max_minutes", "alpha", "margin", "fdr", "temperature", "coupled", "access",
+    "pool", "max_minutes", "alpha", "margin", "fdr", "temperature", "coupled", "access",
     "reasoner", "critic", "judge", "rubric", "finders", "max_cost", "identity_shortcut", "cluster_by",
 )  # fmt: skip
 
@@ -41,6 +41,7 @@ def plan_options(command: F) -> F:
         "organisms": Listed(click.STRING),
         "budget": Listed(click.Choice(get_args(BudgetName))),
         "texts": Listed(click.IntRange(min=2)),
+        "max_decoded_tokens": Listed(click.IntRange(min=0)),
         "seeds": Listed(click.IntRange(min=0)),
         "folder": click.Path(path_type=Path),
         "remeasure": click.IntRange(min=0),

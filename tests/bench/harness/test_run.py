@@ -147,3 +147,9 @@ def test_another_pool_or_a_remade_organism_needs_another_directory(bench, folder
 def test_what_a_bench_sets_itself_is_refused(folder, tmp_path):
     with pytest.raises(UsageError, match="seed: a bench sets it itself"):
         run_bench(Plan(folder=folder), tmp_path / "bench", seed=3)
+
+
+def test_limits_are_for_methods_that_draw_as_they_need():
+    plan = Plan(methods=("audit", "clustering"), texts=(250,), max_decoded_tokens=(2000, 0))
+    assert [s.name for s in plan.settings] == ["audit-small-max2000", "audit-small", "clustering-small-250"]
+    assert "--max-decoded-tokens 2000,0" in plan.command({})

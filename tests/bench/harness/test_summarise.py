@@ -87,6 +87,15 @@ def test_cost_at_equal_recall_takes_the_cheapest_setting_that_finds_as_much():
     assert [(row.organisms, row.texts) for row in (one, two)] == [(("o0",), 250), (("o1",), 500)]
 
 
+def test_the_reference_too_is_taken_at_its_cheapest_that_finds_the_most():
+    limited = [
+        scored("audit", f"o{i}", found=(yes,), tokens=20, max_decoded_tokens=20) for i, yes in enumerate((True, False))
+    ]
+    found, one, two = equal_recall([*ours(True, True), *limited, *ladder(n250=(True, True))], "audit")
+    assert (found.reference, one.reference, two.reference) == ("audit-small", "audit-small-max20", "audit-small")
+    assert (found.decoded_ratio, one.decoded_ratio) == (25, 125)
+
+
 def test_where_it_never_finds_as_much_the_dearest_gives_the_bound():
     found, one, two = equal_recall(
         [*ours(True, True), *ladder(n250=(False, False), n500=(True, False), n1000=(False, False))], "audit"

@@ -60,7 +60,8 @@ def _down(share: float) -> float:
 
 
 def _label(point: Point) -> str:
-    return "" if point.setting.texts is None else f"{point.setting.texts:,}"
+    texts, limit = point.setting.texts, point.setting.max_decoded_tokens
+    return f"{texts:,}" if texts is not None else f"≤ {limit:,}" if limit is not None else ""
 
 
 def _power(n: int, price: Price) -> str:

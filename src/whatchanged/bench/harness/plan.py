@@ -13,7 +13,7 @@ from whatchanged.config import BUDGETS, BudgetName
 from whatchanged.records import Record
 
 # Settings of an audit that a bench sets itself.
-OWN = ("base", "candidate", "intended", "method", "budget", "texts", "seed")
+OWN = ("base", "candidate", "intended", "method", "budget", "texts", "max_decoded_tokens", "seed")
 
 
 class Plan(Record):
@@ -23,6 +23,9 @@ class Plan(Record):
     organisms: tuple[str, ...] = Field((), description="Organisms by name; all in the folder unless given.")
     budget: tuple[BudgetName, ...] = Field(("small",), description="Budgets: small, standard or deep.")
     texts: tuple[int, ...] = Field((), description="Texts a model, for methods that draw a given number.")
+    max_decoded_tokens: tuple[int, ...] = Field(
+        (), description="Limits on decoded tokens, for methods that draw as they need; 0 for none."
+    )
     seeds: tuple[int, ...] = Field((0,), description="Seeds of the audits.")
     folder: Path = Field(Path("organisms"), description="Where the recipes are, and beside them what they made.")
     remeasure: int = Field(2000, ge=0, description="Fresh responses a model for each confirmed finding; 0 for none.")
@@ -30,15 +33,15 @@ class Plan(Record):
 
     @property
     def settings(self) -> list[Setting]:
-        """Methods that draw a given number of texts once for each of `texts`; the others once a budget.
+        """Methods that draw a given number of texts once for each of `texts`; the others once for each limit.
 
         Raises SpecError for an unknown method.
         """
         return [
-            Setting(method=method, budget=budget, texts=texts)
+            Setting(method=method, budget=budget, texts=texts, max_decoded_tokens=limit)
             for method in dict.fromkeys(self.methods)
             for budget in dict.fromkeys(self.budget)
-            for texts in self._texts(method, budget)
+            for texts, limit in self._amounts(method, budget)
         ]
 
     def command(self, settings: Mapping[str, Any]) -> str:
@@ -55,10 +58,11 @@ class Plan(Record):
                 words += [word for one in given for word in (_flag(name), str(one))]
         return shlex.join(words)
 
-    def _texts(self, method: str, budget: BudgetName) -> tuple[int | None, ...]:
-        if not registry.methods[method].draws_texts:
-            return (None,)
-        return tuple(dict.fromkeys(self.texts)) or (BUDGETS[budget].method_texts,)
+    def _amounts(self, method: str, budget: BudgetName) -> list[tuple[int | None, int | None]]:
+        """Texts, or a limit on decoded tokens: a method knows one of them."""
+        if registry.methods[method].draws_texts:
+            return [(texts, None) for texts in dict.fromkeys(self.texts or (BUDGETS[budget].method_texts,))]
+        return [(None, limit or None) for limit in dict.fromkeys(self.max_decoded_tokens or (0,))]
 
 
 def _flag(name: str) -> str:

@@ -13,16 +13,22 @@ Kind = Literal["plant", "null", "change"]
 
 
 class Setting(Record):
-    """One way of looking: a method at a budget, with so many texts a model if it draws a fixed number."""
+    """One way of looking: a method at a budget, with so many texts a model if it draws a fixed number.
+
+    Where it draws as it needs there may be a limit on what it decodes.
+    """
 
     method: str
     budget: BudgetName = "small"
     texts: int | None = None
+    max_decoded_tokens: int | None = None
 
     @property
     def name(self) -> str:
         """Fit for a file's name, and the same for no two settings."""
-        return "-".join([self.method, self.budget, *([] if self.texts is None else [str(self.texts)])])
+        texts = [] if self.texts is None else [str(self.texts)]
+        limit = [] if self.max_decoded_tokens is None else [f"max{self.max_decoded_tokens}"]
+        return "-".join([self.method, self.budget, *texts, *limit])
 
 
 class Row(Setting):
@@ -170,8 +176,9 @@ class MethodRow(Setting):
 class EqualRecall(Setting):
     """What a method costs beside the reference, on the organisms and seeds that both were run on.
 
-    Of the method's settings this is the cheapest that finds as much as the reference. Where none does, `reached` is
-    False, this is the dearest, `recall` is the best of all, and the ratios are lower bounds: as much costs more.
+    `reference` is the cheapest of the reference's settings that find the most. Of the method's settings this is the
+    cheapest that finds as much. Where none does, `reached` is False, this is the dearest, `recall` is the best of all,
+    and the ratios are lower bounds: as much costs more.
     """
 
     reference: str

@@ -27,7 +27,7 @@ Place = tuple[str, int]
 
 def setting_of(row: Setting) -> Setting:
     """The setting alone."""
-    return Setting(method=row.method, budget=row.budget, texts=row.texts)
+    return Setting(**{name: getattr(row, name) for name in Setting.model_fields})
 
 
 def by_setting(scored: Iterable[Scored]) -> dict[Setting, list[Scored]]:
@@ -91,41 +91,41 @@ def is_strong(row: BehaviourRow) -> bool:
 
 
 def equal_recall(scored: Sequence[Scored], reference: str) -> list[EqualRecall]:
-    """Every other method of the same budget against the reference's settings, on the places that both were run at.
+    """Every other method against the reference at the same budget, on the places that both were run at.
 
     First on all of them together, then, where these are several organisms, on each alone. Where the reference finds
     nothing there is no row.
     """
     settings = by_setting(scored)
-    ours = [s for s in settings if s.method == reference]
-    methods = dict.fromkeys(s.method for s in settings if s.method != reference)
+    methods, budgets = ([*dict.fromkeys(getattr(s, name) for s in settings)] for name in ("method", "budget"))
     rows: list[EqualRecall | None] = []
-    for our, name in product(ours, methods):
-        theirs = {s: settings[s] for s in settings if s.method == name and s.budget == our.budget}
-        common = _common([settings[our], *theirs.values()]) if theirs else set()
+    for budget, name in product(budgets, [m for m in methods if m != reference]):
+        ours, theirs = (
+            {s: rows for s, rows in settings.items() if (s.method, s.budget) == (m, budget)} for m in (reference, name)
+        )
+        common = _common([*ours.values(), *theirs.values()]) if ours and theirs else set()
         organisms = sorted({organism for organism, _ in common})
         alone = [{place for place in common if place[0] == organism} for organism in organisms]
-        rows += [_equal(our, theirs, settings[our], places) for places in (common, *(alone if len(alone) > 1 else ()))]
+        rows += [_equal(ours, theirs, places) for places in (common, *(alone if len(alone) > 1 else ()))]
     return [row for row in rows if row is not None]
 
 
 def _equal(
-    our: Setting, theirs: Mapping[Setting, Sequence[Scored]], ours: Sequence[Scored], places: set[Place]
+    ours: Mapping[Setting, Sequence[Scored]], theirs: Mapping[Setting, Sequence[Scored]], places: set[Place]
 ) -> EqualRecall | None:
-    reference = _recall(ours, places) if places else 0.0
+    reference = max((_recall(scored, places) for scored in ours.values()), default=0.0) if places else 0.0
     if reference == 0:
         return None
-    recalls = {setting: _recall(scored, places) for setting, scored in theirs.items()}
-    costs = {setting: _means(_at(theirs[setting], places)) for setting in theirs}
-    enough = [setting for setting in theirs if recalls[setting] >= reference]
+    our, *_ = _enough(ours, places, reference)
     # What the dearest of its settings does not find costs more than that one.
-    chosen = (min if enough else max)(enough or theirs, key=lambda s: costs[s]["decoded_tokens"])
-    cost, our_cost = costs[chosen], _means(_at(ours, places))
+    enough = _enough(theirs, places, reference)
+    chosen, *_ = enough or reversed(_enough(theirs, places, 0.0))
+    cost, our_cost = _means(_at(theirs[chosen], places)), _means(_at(ours[our], places))
     return EqualRecall(
         **chosen.model_dump(),
         reference=our.name,
         organisms=tuple(sorted({organism for organism, _ in places})),
-        recall=recalls[chosen] if enough else max(recalls.values()),
+        recall=_recall(theirs[chosen], places) if enough else max(_recall(s, places) for s in theirs.values()),
         reference_recall=reference,
         reached=bool(enough),
         decoded_tokens=cost["decoded_tokens"],
@@ -133,6 +133,12 @@ def _equal(
         decoded_ratio=_ratio(cost["decoded_tokens"], our_cost["decoded_tokens"]),
         seconds_ratio=_ratio(cost["seconds"], our_cost["seconds"]),
     )
+
+
+def _enough(settings: Mapping[Setting, Sequence[Scored]], places: set[Place], recall: float) -> list[Setting]:
+    """Those that find so much, the cheapest first."""
+    found = [setting for setting, scored in settings.items() if _recall(scored, places) >= recall]
+    return sorted(found, key=lambda setting: _means(_at(settings[setting], places))["decoded_tokens"])
 
 
 def extrapolate(scored: Sequence[Scored], texts: int = FAR_TEXTS) -> list[Extrapolated]:

@@ -33,7 +33,7 @@ def cells(row: MethodRow) -> list[str]:
     """One row under HEADINGS."""
     return [
         row.method,
-        row.budget,
+        row.budget if row.max_decoded_tokens is None else f"{row.budget}, {row.max_decoded_tokens:,} tokens at most",
         "" if row.texts is None else f"{row.texts:,}",
         share(row.strong_found, row.strong),
         share(row.found, row.planted),
