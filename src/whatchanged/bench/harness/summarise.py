@@ -101,7 +101,7 @@ def equal_recall(scored: Sequence[Scored], reference: str) -> list[EqualRecall]:
     rows: list[EqualRecall | None] = []
     for budget, name in product(budgets, [m for m in methods if m != reference]):
         ours, theirs = (
-            {s: rows for s, rows in settings.items() if (s.method, s.budget) == (m, budget)} for m in (reference, name)
+            {s: some for s, some in settings.items() if (s.method, s.budget) == (m, budget)} for m in (reference, name)
         )
         common = _common([*ours.values(), *theirs.values()]) if ours and theirs else set()
         organisms = sorted({organism for organism, _ in common})
