@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from whatchanged.describe.beside import beside
 from whatchanged.describe.merging import Draft, merge
-from whatchanged.describe.regions import Subgroup, find_region
+from whatchanged.describe.regions import FLOOR, Subgroup, find_region
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.predicates import Predicate, families, load
 from whatchanged.records import Cost, Hypothesis, Lead, Pair, PredicateSpec, Prompt
@@ -21,8 +21,6 @@ MIN_PROMPTS = 4
 # So many discovery prompts of a kind leave enough fresh ones of it to decide most changes: a pool holds more of those.
 FEW = 8
 MIN_Z = 2.5
-# The least spread over prompts that so few may show.
-FLOOR = 0.1
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ PRICE = 0.75
 # And only if its new prompts stand out from the rest by this many standard errors: hundreds of words are tried,
 # and without this a few dozen sampled pairs always yield a list of words.
 MIN_Z = 3.0
+# The least spread over prompts that a few of them may show.
+FLOOR = 0.1
 # A list of words describes a region to a reader and works on any pool; a tag only on pools that carry it.
 KIND_PENALTY = {"everywhere": 0.0, "mentions": 0.02, "structure": 0.04, "ends_with": 0.04, "tag": 0.06}
 
@@ -106,7 +108,7 @@ def _union(
     if not masks:
         return None
     inside = np.zeros(len(excess), bool)
-    spread = max(float(excess.std()), 0.1)
+    spread = max(float(excess.std()), FLOOR)
     chosen: list[str] = []
     while len(chosen) < MAX_VALUES:
         rest = float(excess[~inside].mean()) if not inside.all() else 0.0

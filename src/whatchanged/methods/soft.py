@@ -70,15 +70,14 @@ class SoftPrompts(Method):
         pool_kls = _kls(audit, discovery[:MEASURED], "pool")
         read = _read(audit, tried, self.name)
         control, furthest, brought = paired(audit, pool_kls, read)
-        asked = {pair.prompt_id for pair in control}
-        pool = [p for p in discovery if p.id in asked | {pair.prompt_id for pair in furthest}]
-        every = [*control, *furthest, *brought]
-        found = Discovery([*pool, *read.prompts], every, len(control), ledger.config.margin)
+        # One pair a prompt, in the pool's order: the random ones are its first.
+        shown, far = discovery[: len(control)], {pair.prompt_id for pair in furthest}
+        prompts = [*shown, *(p for p in discovery if p.id in far), *read.prompts]
+        found = Discovery(prompts, [*control, *furthest, *brought], len(control), ledger.config.margin)
         drafts = _hypotheses(audit, found, [*brought, *_answers(tried, self.name, found)])
         tools = Coupled(ledger, audit.base, audit.candidate, audit.roles)
         tested = decide(audit, found, tools, ("", ""), wanted, drafts=drafts)
         short = len(control) < min(ledger.config.limits.pairs // 2, len(discovery))
-        shown = [p for p in pool if p.id in asked]
         report = assemble_heard(ledger, plain_heard(audit, shown, control, short, UNSEEN), *tested)
         return report.model_copy(update={"soft_prompts": _view(tried, read, pool_kls)})
 
