@@ -237,10 +237,10 @@ def test_numbers_are_the_codes() -> None:
         for name in ("screen.shift", "screen.beam", "screen.logratio", "describe.regions", "explain.assemble",
                      "explain.coverage", "stats.bets")
     )  # fmt: skip
-    gate, listen, asked, reading, recorded, validation = (
+    gate, listen, asked, drawn, reading, recorded, validation = (
         import_module(f"whatchanged.{name}")
-        for name in ("screen.gate", "screen.listen", "confirm.asked", "confirm.reading", "confirm.recorded",
-                     "confirm.validation")
+        for name in ("screen.gate", "screen.listen", "confirm.asked", "confirm.instruments", "confirm.reading",
+                     "confirm.recorded", "confirm.validation")
     )  # fmt: skip
     evidence, reasoner, critic, selfreport, generative, interactive = (
         import_module(f"whatchanged.roles.{name}")
@@ -258,8 +258,8 @@ def test_numbers_are_the_codes() -> None:
     in_words = {4: "four", 6: "six"}
     hypotheses, alpha = BUDGETS["small"].hypotheses, AuditConfig.model_fields["alpha"].default
     permutations = inspect.signature(mmd_permutation).parameters["permutations"].default
-    pace = asked.Asked.pace(None, None)
-    judged = recorded.Recorded.pace(SimpleNamespace(reader=SimpleNamespace(judge_of=bool)), "rubric")
+    pace = asked.Asked.pace(SimpleNamespace(answered=lambda pace, *_: pace), None, 0)
+    judged = recorded.Recorded.pace(SimpleNamespace(reader=SimpleNamespace(judge_of=bool)), "rubric", 0)
     questions = len(load_prompt("self_report").body.splitlines()) + selfreport.PEER_QUESTIONS
     waits = ", ".join(f"{seam.FIRST_WAIT * 2**n:g}" for n in range(3))
     says = {
@@ -273,6 +273,7 @@ def test_numbers_are_the_codes() -> None:
         "confirm.md": [f"({confirm.SCORED.batch} prompts scored, {confirm.SAMPLED.batch} sampled)",
                        f"up to {confirm.SCORED.enough} scored or {confirm.SAMPLED.enough} sampled",
                        f"after {confirm.SCORED.most} scored or {confirm.SAMPLED.most} sampled",
+                       f"up to {drawn.MOST_DRAWS} times",
                        f"alone, at most {fresh.MADE}, made",
                        f"are {pace.enough} and {pace.most} for models that are only asked", f"or {judged.most} where"],
         "search.md": [

@@ -223,6 +223,33 @@ def test_a_second_round_is_told_the_first_and_has_prompts_of_its_own(campaign, r
     assert seen[2] | seen[3] <= {p.id for p in PROMPTS[400:]}
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_what_the_first_round_leaves_open_goes_on_with_the_prompts_of_the_second(campaign, rule):
+    """Not where prompts may not be shared, and not what was decided or is tested on prompts made for it."""
+    told = []
+    later = Later(lambda findings: told.extend(findings) or [hypothesis(2)], 1, PROMPTS[400:])
+    region = Region(kind="tag", values=("sea",))
+    prompts = [p for p in PROMPTS[:400] if "sea" in p.tags][:6] + [p for p in PROMPTS[:400] if "sea" not in p.tags]
+    claims = [hypothesis(0, region=region), hypothesis(1, region=Region(kind="tag", values=("cooking",)))]
+    found = campaign([STRONG, STRONG, NULL], claims, prompts, later=later, fdr=rule)
+    assert told[0].status == "inconclusive"
+    seen = [{p.id for p in campaign.tools.seen[n]} for n in range(2)]
+    more = {p.id for p in PROMPTS[400:]}
+    assert not seen[1] & more
+    if rule in ("saffron", "addis"):
+        assert found[0] == told[0]
+    else:
+        assert (found[0].status, found[1].n_prompts) == ("confirmed", told[1].n_prompts)
+        assert seen[0] & more == {p.id for p in PROMPTS[400:] if "sea" in p.tags}
+
+
+def test_what_is_tested_on_made_prompts_is_not_continued_on_others(campaign):
+    later = Later(lambda findings: [], 1, PROMPTS[400:])
+    (found,) = campaign([two_point(0.1)], [told("cobalt", 0)], PROMPTS[:9], later=later)
+    assert (found.status, found.finder) == ("inconclusive", "trigger-inversion")
+    assert 0 < found.n_prompts == len(campaign.tools.seen[0]) <= 9
+
+
 def test_no_more_are_tested_than_were_counted(campaign):
     many = Later(lambda findings: [hypothesis(n) for n in range(1, 4)], 2, PROMPTS[400:])
     assert len(campaign([NULL] * 4, [hypothesis(0)], PROMPTS[:400], later=many)) == 3
@@ -230,11 +257,12 @@ def test_no_more_are_tested_than_were_counted(campaign):
 
 def test_evidence_of_the_second_round_can_complete_that_of_the_first(campaign):
     """e-BH looks at both together: what ranks low alone may pass beside stronger ones."""
-    later = Later(lambda findings: [hypothesis(1)], 1, PROMPTS[400:])
-    claims = [hypothesis(0)]
-    (alone, _) = campaign([two_point(1.0), NULL], claims, PROMPTS[:6], later=later)
+    sea = [p for p in PROMPTS if "sea" in p.tags]
+    later = Later(lambda findings: [hypothesis(1)], 1, [p for p in PROMPTS[400:] if p not in sea])
+    claims = [hypothesis(0, region=Region(kind="tag", values=("sea",)))]
+    (alone, _) = campaign([two_point(1.0), NULL], claims, sea[:6], later=later)
     assert 1 / 0.05 < alone.e_value < 2 / 0.05
-    (beside, other) = campaign([two_point(1.0), STRONG], claims, PROMPTS[:6], later=later)
+    (beside, other) = campaign([two_point(1.0), STRONG], claims, sea[:6], later=later)
     assert beside.e_value == alone.e_value
     assert (alone.status, beside.status, other.status) == ("inconclusive", "confirmed", "confirmed")
 

@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from scripted import Scripted
 from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.config import BUDGETS
 from whatchanged.confirm import Coupled, confirm
+from whatchanged.confirm.instruments import Pace
+from whatchanged.confirm.measure import SAMPLED, SCORED
 from whatchanged.predicates import load
 from whatchanged.records import Hypothesis, PredicateSpec, Region, Tokens
 from whatchanged.roles import Roles
+from whatchanged.roles.judge import Judge
 
 PROMPTS = prompts_about("cooking", "sea")[:40]
 OPENS = PredicateSpec(family="phrase", args={"kind": "opens_with", "phrases": [KITCHEN]})
@@ -55,6 +59,44 @@ def test_pairs_are_drawn_once_for_all_hypotheses(instruments):
     assert first != second
     tools.sampled(load(ALSO), PROMPTS[10:30], "c")
     assert len(tools.pairs) == 30
+
+
+def test_few_prompts_are_asked_several_times_and_their_answers_averaged(instruments):
+    tools = instruments()
+    few = [p for p in PROMPTS if "cooking" in p.tags][:16]
+    pace = tools.pace(load(SAYS), len(few))
+    assert (pace.draws, pace.batch, pace.cost) == (4, 8, 4 * SAMPLED.cost)
+    assert tools.pace(load(SAYS), 33) == SAMPLED
+    assert tools.pace(load(OPENS), 1) == SCORED
+    rates = tools.measure(load(SAYS), few, "a", draws=4)
+    assert {4 * r.candidate % 1 for r in rates} == {0.0}
+    assert len({r.candidate for r in rates}) > 2
+    once = tools.measure(load(SAYS), few, "b")
+    assert len(tools.pairs) == 4 * len(few)
+    # The first answers are those that others share; of four the spread over prompts is about half as wide.
+    assert {r.candidate for r in once} == {0.0, 1.0}
+    assert np.std([r.difference for r in rates]) < 0.7 * np.std([r.difference for r in once])
+
+
+def test_a_judge_reads_one_answer_a_prompt(new_ledger):
+    ledger = new_ledger("judged")
+    judged = Coupled(ledger, WordSubject(), WordSubject(), Roles(ledger, judge=Judge(Scripted(lambda ask: "NO"))))
+    rubric = PredicateSpec(family="judged", args={"rubric": "It is about kitchens.", "cues": ["kitchen"]})
+    assert judged.pace(load(rubric), 4) == SAMPLED
+
+
+def test_on_a_narrow_region_several_answers_narrow_the_interval(instruments, monkeypatch):
+    """Sixteen prompts with four answers each tell more than with one."""
+    prompts = [p for p in prompts_about() if "cooking" in p.tags][:16]
+    cooking = hypotheses(SAYS)
+    tools = instruments(rate=0.75)
+    (several,) = confirm(tools.ledger, tools, cooking, prompts)
+    monkeypatch.setattr(Pace, "over", lambda pace, prompts: pace)
+    tools = instruments("once", rate=0.75)
+    (once,) = confirm(tools.ledger, tools, cooking, prompts)
+    assert several.n_prompts == once.n_prompts == 16
+    assert several.ci_high - several.ci_low < once.ci_high - once.ci_low
+    assert several.ci_low < 0.75 * 0.98**2 < several.ci_high
 
 
 def test_identical_pairs_are_no_difference_and_looked_at_once(instruments, monkeypatch):

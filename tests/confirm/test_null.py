@@ -28,7 +28,7 @@ def quick(monkeypatch, tiny_budget):
     """Fewer and larger looks; the intervals, which have tests of their own, are left out."""
     monkeypatch.setattr(ARMS, "interval", lambda *args: (-1.0, 1.0))
     monkeypatch.setattr(CAMPAIGN, "stream_key", lru_cache(None)(stream_key))
-    monkeypatch.setattr(LawInstruments, "pace", lambda self, predicate: SCORED._replace(batch=60))
+    monkeypatch.setattr(LawInstruments, "pace", lambda self, predicate, prompts: SCORED._replace(batch=60))
     monkeypatch.setitem(BUDGETS, "small", tiny_budget)
 
 

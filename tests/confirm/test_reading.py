@@ -60,7 +60,7 @@ def asks(reader):
 
 def test_a_pairs_answers():
     pair = pair_of(PROMPTS[0], "a", "b")
-    assert answers(pair, PROMPTS[0]) == Answers(PROMPTS[0], ("a",), ("b",))
+    assert answers(PROMPTS[0], [pair, pair]) == Answers(PROMPTS[0], ["a", "a"], ["b", "b"])
 
 
 def test_executable_predicates_ask_nobody(reader):

@@ -82,8 +82,8 @@ def test_one_text_of_each_stands_for_the_prompt_in_validations(instruments):
 
 
 def test_a_judge_is_asked_for_no_more_than_a_few_hundred_prompts(instruments):
-    assert instruments({}).pace(load(OPENS)).most > 10_000
+    assert instruments({}).pace(load(OPENS), 1).most > 10_000
     judged = instruments({}, Judge(Scripted(lambda ask: "NO")))
-    assert judged.pace(load(RUBRIC)).most == 256
-    assert judged.pace(load(OPENS)).most > 10_000
+    assert judged.pace(load(RUBRIC), 1).most == 256
+    assert judged.pace(load(OPENS), 1).most > 10_000
     assert judged.may_sample()

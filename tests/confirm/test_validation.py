@@ -80,7 +80,7 @@ def test_a_finding_is_not_validated_on_the_prompts_of_its_own_round(new_ledger, 
     validations(ledger, tools, roles, both, first, (tools.base, tools.candidate), held)
     inside = [[p.id for p in side if TRUE.region.contains(p)] for side in (first, held)]
     expected = [(own + other)[8 : 8 + PAIR_BATCH] for own, other in (inside, inside[::-1])]
-    assert list(tools.pairs) == list(dict.fromkeys(expected[0] + expected[1]))
+    assert [prompt for prompt, _ in tools.pairs] == list(dict.fromkeys(expected[0] + expected[1]))
 
 
 def test_a_reply_that_cannot_be_read_is_missing_and_no_half(validated):

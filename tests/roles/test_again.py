@@ -46,9 +46,9 @@ def met(monkeypatch):
     seen = defaultdict(set)
     for tools in (Coupled, Asked, Recorded):
 
-        def measure(self, predicate, prompts, step, plain=tools.measure):
+        def measure(self, predicate, prompts, step, draws=1, plain=tools.measure):
             seen["-r2-" in step].update(p.id for p in prompts)
-            return plain(self, predicate, prompts, step)
+            return plain(self, predicate, prompts, step, draws)
 
         monkeypatch.setattr(tools, "measure", measure)
     return seen
@@ -73,7 +73,8 @@ def test_what_the_first_round_missed_is_confirmed_on_prompts_held_back_for_it(di
     report = diff(candidate=EVERYWHERE, reasoner=helper, access=access)
     found = by_id(report)
     first, held = sides()
-    assert met[False] <= first
+    # From text alone a claim of the first round stays open, and goes on with the prompts held back.
+    assert met[False] <= (first if access == "logits" else first | held)
     assert met[True]
     assert met[True] <= held
     assert (found["r01"].status, found["r2-01"].status) == ("refuted", "confirmed")

@@ -30,7 +30,7 @@ class LawInstruments(Instruments):
         self.laws, self.seed = laws, seed
         self.seen: dict[int, list[Prompt]] = {}
 
-    def pace(self, predicate: Predicate):
+    def pace(self, predicate: Predicate, prompts: int):
         return SCORED if self.scores(predicate) else SAMPLED
 
     def scores(self, predicate: Predicate) -> bool:
@@ -39,7 +39,7 @@ class LawInstruments(Instruments):
     def pairs_of(self, prompts: Sequence[Prompt], step: str):
         return []
 
-    def measure(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate | None]:
+    def measure(self, predicate: Predicate, prompts: Sequence[Prompt], step: str, draws: int = 1) -> list[Rate | None]:
         number = int(predicate.spec.args["phrases"][0].split()[1])
         taken = self.seen.setdefault(number, [])
         values = self.laws[number](stream(stream_key(self.seed, number, len(taken))), len(prompts))

@@ -6,9 +6,10 @@ their seeded order: to show it another arm's prompts, drawn from another region,
 change of 0.10 everywhere became one of 0.20 when cooking prompts came first).
 
 A second round may propose once it knows the first one's verdicts. It is tested on prompts of its own, so given all that
-was seen before each of its e-values has expectation 1 at most under its null. e-BH needs no more, if the number of
-hypotheses does not depend on the evidence: m counts the first round's and the most that the second may add, those that
-were never made with e = 0. Procedures for streams just go on.
+was seen before each of its e-values has expectation 1 at most under its null. The bets of claims that the first round
+left undecided go on there: those prompts are fresh to them too. e-BH needs no more, if the number of hypotheses does
+not depend on the evidence: m counts the first round's and the most that the second may add, those that were never made
+with e = 0. Procedures for streams just go on.
 """
 
 import math
@@ -64,20 +65,41 @@ def confirm(
         return _findings(ledger, arms, len(arms))
     m = len(arms) + later.most
     # The second round has its share of what may be sampled, as it has of the prompts.
-    _test(ledger, instruments, arms, m, share=1 - 1 / HELD_BACK)
+    looks = _test(ledger, instruments, arms, m, share=1 - 1 / HELD_BACK)
     first = _findings(ledger, arms, m)
     if ledger.out_of_time():
         return first
     arms_later = _arms(ledger, instruments, list(later.propose(first))[: later.most], later.prompts)
-    _test(ledger, instruments, arms_later, m)
+    undecided = _continued(ledger.config, arms, first, later.prompts)
+    _test(ledger, instruments, [*undecided, *arms_later], m, looks=looks)
     return _findings(ledger, arms + arms_later, m)
 
 
-def _test(ledger: Ledger, instruments: Instruments, arms: Sequence[Arm], m: int, share: float = 1.0) -> None:
-    """Looks until every arm of one round is settled or a limit is met: for sampling, `share` of it. `m`: for e-BH."""
+def _continued(
+    config: AuditConfig, arms: Sequence[Arm], first: Sequence[Finding], prompts: Sequence[Prompt]
+) -> list[Arm]:
+    """The arms that the first round left undecided, with those of the second round's `prompts` in their regions.
+
+    Nothing of these prompts was told to whoever proposed for the second round. Claims that are tested on prompts made
+    for them have none to share; where the rule needs independence, no claim has.
+    """
+    if config.fdr in INDEPENDENT:
+        return []
+    undecided = [a for a, f in zip(arms, first, strict=True) if f.status == "inconclusive" and f.finder is None]
+    for arm in undecided:
+        arm.fresh += fresh_prompts(arm.hypothesis, prompts)
+    return undecided
+
+
+def _test(
+    ledger: Ledger, instruments: Instruments, arms: Sequence[Arm], m: int, share: float = 1.0, looks: int = 0
+) -> int:
+    """Looks until every arm is settled or a limit is met: for sampling, `share` of it. `m`: for e-BH.
+
+    Returns the number of looks, with the `looks` of a round before.
+    """
     confirm_at = math.log(threshold(ledger.config.fdr, ledger.config.alpha, max(m, 1)))
     refute_at = math.log(1 / ledger.config.alpha)
-    looks = 0
     ledger.progress.stage("confirm: hypotheses settled", len(arms))
     settled: set[str] = set()
     while True:
@@ -92,8 +114,10 @@ def _test(ledger: Ledger, instruments: Instruments, arms: Sequence[Arm], m: int,
             break
         arm = max(open_, key=lambda a: a.index(looks))
         batch = arm.take()
-        arm.see(instruments.measure(arm.predicate, batch, f"{looks:04d}-{arm.hypothesis.id}"))
+        step = f"{looks:04d}-{arm.hypothesis.id}"
+        arm.see(instruments.measure(arm.predicate, batch, step, arm.pace.draws))
         looks += 1
+    return looks
 
 
 def _arms(
@@ -118,7 +142,7 @@ def _arms(
                 hypothesis,
                 predicate,
                 fresh,
-                instruments.pace(predicate),
+                instruments.pace(predicate, len(fresh)),
                 scored=instruments.scores(predicate),
                 judge=instruments.judged_by(predicate),
                 calibrated=instruments.calibrated(predicate),

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from whatchanged.confirm.corrected import Calibrated
-from whatchanged.confirm.instruments import Instruments, Rate
+from whatchanged.confirm.instruments import Instruments, Pace, Rate
 from whatchanged.confirm.labelled import human_difference, human_verdicts
 from whatchanged.ledger import Ledger, json_codec
 from whatchanged.predicates import Predicate
@@ -38,9 +38,14 @@ class Answers(NamedTuple):
         return sorted(self.base) == sorted(self.candidate)
 
 
-def answers(pair: Pair, prompt: Prompt) -> Answers:
-    """The two texts of a pair."""
-    return Answers(prompt, (pair.base.text,), (pair.candidate.text,))
+def answers(prompt: Prompt, pairs: Sequence[Pair]) -> Answers:
+    """The texts of a prompt's pairs."""
+    return Answers(prompt, [p.base.text for p in pairs], [p.candidate.text for p in pairs])
+
+
+def drawing_step(step: str, draw: int) -> str:
+    """The name under which the ledger keeps the answers that a look drew; those after the first have their own."""
+    return f"confirm/{step}" + (f"-draw-{draw}" if draw else "")
 
 
 @dataclass
@@ -141,6 +146,10 @@ class SamplingInstruments(ReadingInstruments):
 
     def __post_init__(self) -> None:
         self._spent_before = decoded(self.ledger)
+
+    def answered(self, pace: Pace, predicate: Predicate, prompts: int) -> Pace:
+        """`pace` over so many prompts; where a judge reads the answers each prompt has one, for each has its price."""
+        return pace if self.reader.judge_of(predicate) else pace.over(prompts)
 
     def may_sample(self, share: float = 1.0) -> bool:
         spent = decoded(self.ledger) - self._spent_before

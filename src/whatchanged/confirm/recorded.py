@@ -21,12 +21,12 @@ class Recorded(ReadingInstruments):
     answers: Mapping[str, Answers]
     roles: Roles
 
-    def pace(self, predicate: Predicate) -> Pace:
+    def pace(self, predicate: Predicate, prompts: int) -> Pace:
         # Only a judge costs anything here.
         most = 256 if self.reader.judge_of(predicate) else sys.maxsize
         return Pace(cost=1.0, batch=64, enough=most, most=most)
 
-    def measure(self, predicate: Predicate, prompts: Sequence[Prompt], step: str) -> list[Rate | None]:
+    def measure(self, predicate: Predicate, prompts: Sequence[Prompt], step: str, draws: int = 1) -> list[Rate | None]:
         return self.reader.rates(predicate, [self.answers[p.id] for p in prompts], step)
 
     def pairs_of(self, prompts: Sequence[Prompt], step: str) -> list[Pair]:

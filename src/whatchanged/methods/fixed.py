@@ -83,10 +83,10 @@ def permuted(differences: ArrayLike, m: int, config: AuditConfig) -> float:
 def _arm(campaign: Campaign, tools: Instruments, h: Hypothesis, number: int, of: int) -> Arm:
     """All that the answers say of one hypothesis. Rules that need independence get it: no prompt serves two."""
     config, predicate = campaign.audit.ledger.config, load(h.predicate)
-    pace = tools.pace(predicate)
     prompts = [a.prompt for a in campaign.answers.values() if h.region.contains(a.prompt)]
     if config.fdr in INDEPENDENT:
         prompts = [p for p in prompts if stream_key("share", config.seed, p.id) % of == number]
+    pace = tools.pace(predicate, len(prompts))
     judge, calibrated = tools.judged_by(predicate), tools.calibrated(predicate)
     arm = Arm(h, predicate, [], pace, judge=judge, calibrated=calibrated)
     arm.see(tools.measure(predicate, prompts[: pace.most], h.id))
