@@ -271,7 +271,7 @@ def test_the_first_round_leaves_samples_for_the_second(campaign):
     shares = []
     run = LawInstruments.may_sample
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LawInstruments, "may_sample", lambda self, share=1.0: shares.append(share) or run(self, share))
+        patch.setattr(LawInstruments, "may_sample", lambda self, share=1.0, pairs=0: shares.append(share) or run(self))
         later = Later(lambda findings: [hypothesis(1, scored=False)], 1, PROMPTS[400:])
         campaign([STRONG] * 2, [hypothesis(0, scored=False)], PROMPTS[:400], later=later)
     assert set(shares) == {0.75, 1.0}

@@ -65,7 +65,7 @@ def test_few_prompts_are_asked_several_times_and_their_answers_averaged(instrume
     tools = instruments()
     few = [p for p in PROMPTS if "cooking" in p.tags][:16]
     pace = tools.pace(load(SAYS), len(few))
-    assert (pace.draws, pace.batch, pace.cost) == (4, 8, 4 * SAMPLED.cost)
+    assert pace == SAMPLED._replace(draws=4, cost=4 * SAMPLED.cost)
     assert tools.pace(load(SAYS), 33) == SAMPLED
     assert tools.pace(load(OPENS), 1) == SCORED
     rates = tools.measure(load(SAYS), few, "a", draws=4)
@@ -142,6 +142,18 @@ def test_never_more_tokens_than_allowed(instruments, batches):
     # What needs no token is tested all the same.
     assert any(f.n_prompts for f in findings[:2]) is (batches >= 1)
     assert findings[2].status == "confirmed"
+
+
+@pytest.mark.parametrize("batches", [1.9, 2.0])
+def test_several_answers_a_prompt_are_drawn_only_where_all_of_them_are_allowed(instruments, batches):
+    """Sixteen prompts with four answers each are two batches."""
+    limit = int(batches * instruments().ledger.pair_batch)
+    tools = instruments("narrow", max_decoded_tokens=limit)
+    prompts = [p for p in prompts_about() if "cooking" in p.tags][:16]
+    (found,) = confirm(tools.ledger, tools, hypotheses(SAYS), prompts)
+    spent = tools.ledger.cost.decoded_tokens
+    assert found.n_prompts == (16 if batches == 2.0 else 0)
+    assert spent.base + spent.candidate <= limit
 
 
 def test_the_budgets_own_limit_is_kept(instruments, tiny_budget, monkeypatch):

@@ -50,6 +50,11 @@ class Arm:
         """candidate - base of each prompt, as measured."""
         return [r.difference for r in self.rates]
 
+    @property
+    def pairs(self) -> int:
+        """Pairs of answers that the next look may draw, where it draws any."""
+        return self.pace.draws * min(self.pace.batch, len(self.fresh))
+
     def take(self) -> list[Prompt]:
         """The next batch of fresh prompts; they are fresh no more."""
         batch, self.fresh = self.fresh[: self.pace.batch], self.fresh[self.pace.batch :]

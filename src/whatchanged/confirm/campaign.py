@@ -108,8 +108,7 @@ def _test(
                 settled.add(arm.hypothesis.id)
                 ledger.progress.advance()
         open_ = [a for a in arms if a.hypothesis.id not in settled]
-        if any(not a.scored for a in open_) and not instruments.may_sample(share):
-            open_ = [a for a in open_ if a.scored]
+        open_ = [a for a in open_ if a.scored or instruments.may_sample(share, a.pairs)]
         if not open_ or ledger.out_of_time():
             break
         arm = max(open_, key=lambda a: a.index(looks))

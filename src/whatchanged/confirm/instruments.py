@@ -51,7 +51,7 @@ class Pace(NamedTuple):
         The number is fixed before any answer is seen, so that the mean over a prompt's answers is a bet like any other.
         """
         draws = min(MOST_DRAWS, max(1, self.enough // max(prompts, 1)))
-        return self._replace(draws=draws, batch=self.batch // draws, cost=self.cost * draws)
+        return self._replace(draws=draws, cost=self.cost * draws)
 
 
 class Instruments(ABC):
@@ -84,6 +84,6 @@ class Instruments(ABC):
         """The judge's errors on this predicate, where labelled answers tell them."""
         return None
 
-    def may_sample(self, share: float = 1.0) -> bool:
-        """Whether one more batch of samples fits this share of the limits."""
+    def may_sample(self, share: float = 1.0, pairs: int = 0) -> bool:
+        """Whether one more batch of samples, or so many pairs where that is more, fits this share of the limits."""
         return True

@@ -151,10 +151,10 @@ class SamplingInstruments(ReadingInstruments):
         """`pace` over so many prompts; where a judge reads the answers each prompt has one, for each has its price."""
         return pace if self.reader.judge_of(predicate) else pace.over(prompts)
 
-    def may_sample(self, share: float = 1.0) -> bool:
+    def may_sample(self, share: float = 1.0, pairs: int = 0) -> bool:
         spent = decoded(self.ledger) - self._spent_before
         most = min(self.ledger.config.limits.confirm_tokens, self.ledger.tokens_left() + spent)
-        return self.ledger.pair_batch <= share * most - spent
+        return max(self.ledger.pair_batch, self.ledger.pair_tokens(pairs)) <= share * most - spent
 
 
 def decoded(ledger: Ledger) -> int:

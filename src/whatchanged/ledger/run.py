@@ -106,7 +106,11 @@ class Ledger:
     @property
     def pair_batch(self) -> int:
         """Tokens that PAIR_BATCH pairs may decode at most: with less left, no more are drawn."""
-        return 2 * PAIR_BATCH * self.config.limits.response_tokens
+        return self.pair_tokens(PAIR_BATCH)
+
+    def pair_tokens(self, pairs: int) -> int:
+        """Tokens that so many pairs may decode at most, both models."""
+        return 2 * pairs * self.config.limits.response_tokens
 
     def affordable(self) -> int:
         """How many base responses the screen may draw: half of what --max-decoded-tokens leaves."""
