@@ -9,7 +9,7 @@ made as in an audit; how often one misses the truth is counted over all of them.
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ from whatchanged.config import AuditConfig
 from whatchanged.confirm import Later, confirm
 from whatchanged.ledger import Ledger
 from whatchanged.pools import hold_back
-from whatchanged.records import Finding, Hypothesis
 from whatchanged.stats import clopper_pearson_upper
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
-from law import LawInstruments, beta, hypothesis, two_point
+from law import LawInstruments, best_again, beta, hypothesis, two_point
 from words import prompts_about
 
 ALPHA, MARGIN = 0.05, 0.05
@@ -34,16 +33,9 @@ HYPOTHESES = [hypothesis(i, scored=i < len(LAWS)) for i in range(2 * len(LAWS))]
 RULES = ("e-bh", "e-lond", "saffron", "addis")
 
 
-def best_again(first: Sequence[Finding]) -> list[Hypothesis]:
-    """The four with the most evidence, under new ids: on the same prompts that would be double counting."""
-    best = sorted(first, key=lambda f: -f.e_value)[:4]
-    chosen = [next(h for h in HYPOTHESES if h.id == f.id) for f in best]
-    return [h.model_copy(update={"id": f"r2-{h.id}"}) for h in chosen]
-
-
 def study(rule: str, campaigns: int) -> dict[str, Any]:
     prompts, held = hold_back(prompts_about(), 0)
-    later = Later(best_again, 8, held)
+    later = Later(partial(best_again, HYPOTHESES), 8, held)
     with tempfile.TemporaryDirectory() as folder, Clock() as clock:
         ledger = Ledger(Path(folder), AuditConfig(base="base", candidate="candidate", fdr=rule, alpha=ALPHA))
         found = [

@@ -1,11 +1,11 @@
 """A campaign of hypotheses that all lie exactly at their margin discovers nothing, at the rate it promises."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 
 import numpy as np
 import pytest
-from law import LawInstruments, beta, hypothesis, two_point
+from law import LawInstruments, best_again, beta, hypothesis, two_point
 from words import prompts_about
 
 from whatchanged.config import BUDGETS
@@ -51,13 +51,7 @@ def test_a_second_round_that_picks_what_looked_best_stays_below_alpha(new_ledger
     """It proposes again what did best in the first round, which on the same prompts would be double counting."""
     ledger = new_ledger(alpha=ALPHA)
     hypotheses = [hypothesis(i) for i in range(HYPOTHESES)]
-
-    def propose(findings):
-        best = sorted(findings, key=lambda f: -f.e_value)[:4]
-        chosen = [next(h for h in hypotheses if h.id == f.id) for f in best]
-        return [h.model_copy(update={"id": f"r2-{h.id}"}) for h in chosen]
-
-    later = Later(propose, 8, PROMPTS[120:200])
+    later = Later(partial(best_again, hypotheses), 8, PROMPTS[120:200])
     rates = [
         any(f.status == "confirmed" for f in confirm(ledger, LawInstruments(LAWS, s), hypotheses, PROMPTS[:120], later))
         for s in range(CAMPAIGNS)

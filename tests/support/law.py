@@ -7,7 +7,7 @@ import numpy as np
 from whatchanged.confirm import Instruments, Rate
 from whatchanged.confirm.measure import SAMPLED, SCORED
 from whatchanged.predicates import Predicate
-from whatchanged.records import Hypothesis, PredicateSpec, Prompt, Region
+from whatchanged.records import Finding, Hypothesis, PredicateSpec, Prompt, Region
 from whatchanged.subjects import stream, stream_key
 
 Law = Callable[[np.random.Generator, int], np.ndarray]
@@ -21,6 +21,13 @@ def hypothesis(number: int, *, scored: bool = True, direction: str = "more", pri
     return Hypothesis(
         id=f"h{number:02d}", sentence=f"Says {number}.", predicate=spec, direction=direction, prior=prior, **values
     )
+
+
+def best_again(hypotheses: Sequence[Hypothesis], first: Sequence[Finding]) -> list[Hypothesis]:
+    """The four with the most evidence, under new ids: on the same prompts that would be double counting."""
+    best = sorted(first, key=lambda f: -f.e_value)[:4]
+    chosen = [next(h for h in hypotheses if h.id == f.id) for f in best]
+    return [h.model_copy(update={"id": f"r2-{h.id}"}) for h in chosen]
 
 
 class LawInstruments(Instruments):

@@ -1,11 +1,11 @@
 """Instruments for models that only answer: one answer of each a prompt, coupled where both score text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from whatchanged.confirm.instruments import Pace, Rate
 from whatchanged.confirm.measure import SAMPLED
-from whatchanged.confirm.reading import SamplingInstruments, answers, drawing_step
+from whatchanged.confirm.reading import SamplingInstruments
 from whatchanged.elicit import metropolis_pairs
 from whatchanged.ledger import Ledger
 from whatchanged.predicates import Predicate
@@ -22,26 +22,13 @@ class Asked(SamplingInstruments):
     base: Subject
     candidate: Subject
     roles: Roles
-    pairs: dict[tuple[str, int], Pair | None] = field(default_factory=dict)
 
     def pace(self, predicate: Predicate, prompts: int) -> Pace:
         # Independent answers carry more noise than coupled ones, so more of them are worth having.
         return self.answered(SAMPLED._replace(enough=2 * SAMPLED.enough, most=3 * SAMPLED.most), predicate, prompts)
 
     def measure(self, predicate: Predicate, prompts: Sequence[Prompt], step: str, draws: int = 1) -> list[Rate | None]:
-        drawn = [self._drawn(prompts, step, draw) for draw in range(draws)]
-        # Of several pairs those that came are a prompt's mean, as with one a prompt those prompts are the region's.
-        found = [[pair for pair in pairs if pair is not None] for pairs in zip(*drawn, strict=True)]
-        read = [answers(p, pairs) for p, pairs in zip(prompts, found, strict=True) if pairs]
-        rates = iter(self.reader.rates(predicate, read, step))
-        return [next(rates) if pairs else None for pairs in found]
+        return self.sampled(predicate, prompts, step, draws)
 
-    def pairs_of(self, prompts: Sequence[Prompt], step: str) -> list[Pair]:
-        return [pair for pair in self._drawn(prompts, step, 0) if pair is not None]
-
-    def _drawn(self, prompts: Sequence[Prompt], step: str, draw: int) -> list[Pair | None]:
-        missing = [p for p in prompts if (p.id, draw) not in self.pairs]
-        if missing:
-            drawn = metropolis_pairs(self.ledger, self.base, self.candidate, missing, drawing_step(step, draw), draw)
-            self.pairs |= {(p.id, draw): pair for p, pair in zip(missing, drawn, strict=True)}
-        return [self.pairs[p.id, draw] for p in prompts]
+    def draw(self, prompts: Sequence[Prompt], stage: str, draw: int) -> list[Pair | None]:
+        return metropolis_pairs(self.ledger, self.base, self.candidate, prompts, stage, draw)

@@ -107,8 +107,8 @@ def _test(
             if arm.hypothesis.id not in settled and arm.settled(confirm_at, refute_at):
                 settled.add(arm.hypothesis.id)
                 ledger.progress.advance()
-        open_ = [a for a in arms if a.hypothesis.id not in settled]
-        open_ = [a for a in open_ if a.scored or instruments.may_sample(share, a.pairs)]
+        undecided = [a for a in arms if a.hypothesis.id not in settled]
+        open_ = [a for a in undecided if a.scored or instruments.may_sample(share, a.pairs)]
         if not open_ or ledger.out_of_time():
             break
         arm = max(open_, key=lambda a: a.index(looks))

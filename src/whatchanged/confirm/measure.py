@@ -1,10 +1,10 @@
 """Instruments for two open models: exact probabilities by forward pass, or coupled pairs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from whatchanged.confirm.instruments import Pace, Rate
-from whatchanged.confirm.reading import SamplingInstruments, answers, drawing_step
+from whatchanged.confirm.reading import SamplingInstruments
 from whatchanged.elicit import coupled_pairs, draw_responses, opening_probabilities
 from whatchanged.ledger import PAIR_BATCH, Ledger, json_codec
 from whatchanged.predicates import Predicate
@@ -30,7 +30,6 @@ class Coupled(SamplingInstruments):
     base: Subject
     candidate: Subject
     roles: Roles
-    pairs: dict[tuple[str, int], Pair] = field(default_factory=dict)
 
     def pace(self, predicate: Predicate, prompts: int) -> Pace:
         return SCORED if self.scores(predicate) else self.answered(SAMPLED, predicate, prompts)
@@ -55,21 +54,6 @@ class Coupled(SamplingInstruments):
 
         return [Rate(*r) for r in self.ledger.once(f"confirm/{step}-scored", RATES, work)]
 
-    def sampled(self, predicate: Predicate, prompts: Sequence[Prompt], step: str, draws: int = 1) -> list[Rate | None]:
-        """From `draws` coupled pairs a prompt; pairs that are there are not drawn again."""
-        drawn = [self._drawn(prompts, step, draw) for draw in range(draws)]
-        read = [answers(p, pairs) for p, *pairs in zip(prompts, *drawn, strict=True)]
-        return self.reader.rates(predicate, read, step)
-
-    def pairs_of(self, prompts: Sequence[Prompt], step: str) -> list[Pair]:
-        return self._drawn(prompts, step, 0)
-
-    def _drawn(self, prompts: Sequence[Prompt], step: str, draw: int) -> list[Pair]:
-        missing = [p for p in prompts if (p.id, draw) not in self.pairs]
-        if missing:
-            length = self.ledger.config.limits.response_tokens
-            stage = drawing_step(step, draw)
-            drafts = draw_responses(self.ledger, self.base, missing, length, stage, draw)
-            drawn = coupled_pairs(self.ledger, self.base, self.candidate, missing, drafts, stage)
-            self.pairs |= {(pair.prompt_id, draw): pair for pair in drawn}
-        return [self.pairs[p.id, draw] for p in prompts]
+    def draw(self, prompts: Sequence[Prompt], stage: str, draw: int) -> list[Pair]:
+        drafts = draw_responses(self.ledger, self.base, prompts, self.ledger.config.limits.response_tokens, stage, draw)
+        return coupled_pairs(self.ledger, self.base, self.candidate, prompts, drafts, stage)

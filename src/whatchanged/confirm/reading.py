@@ -1,6 +1,7 @@
 """Texts to rates: by the predicate itself, or by the judge where the predicate is a rubric."""
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,11 +42,6 @@ class Answers(NamedTuple):
 def answers(prompt: Prompt, pairs: Sequence[Pair]) -> Answers:
     """The texts of a prompt's pairs."""
     return Answers(prompt, [p.base.text for p in pairs], [p.candidate.text for p in pairs])
-
-
-def drawing_step(step: str, draw: int) -> str:
-    """The name under which the ledger keeps the answers that a look drew; those after the first have their own."""
-    return f"confirm/{step}" + (f"-draw-{draw}" if draw else "")
 
 
 @dataclass
@@ -142,10 +138,36 @@ class ReadingInstruments(Instruments):
 
 
 class SamplingInstruments(ReadingInstruments):
-    """Those that draw answers, within the campaign's own limit and --max-decoded-tokens."""
+    """Those that draw answers, within the campaign's own limit and --max-decoded-tokens. All hypotheses share them."""
 
     def __post_init__(self) -> None:
         self._spent_before = decoded(self.ledger)
+        # By prompt and draw; None where a model gave no answer.
+        self.pairs: dict[tuple[str, int], Pair | None] = {}
+
+    @abstractmethod
+    def draw(self, prompts: Sequence[Prompt], stage: str, draw: int) -> Sequence[Pair | None]:
+        """A pair a prompt, in order; None where an answer is missing. Another `draw` is another pair."""
+
+    def sampled(self, predicate: Predicate, prompts: Sequence[Prompt], step: str, draws: int = 1) -> list[Rate | None]:
+        """From `draws` pairs a prompt; pairs that are there are not drawn again."""
+        drawn = [self._drawn(prompts, step, draw) for draw in range(draws)]
+        # Of several pairs those that came are a prompt's mean, as with one a prompt those prompts are the region's.
+        found = [[pair for pair in pairs if pair is not None] for pairs in zip(*drawn, strict=True)]
+        read = [answers(p, pairs) for p, pairs in zip(prompts, found, strict=True) if pairs]
+        rates = iter(self.reader.rates(predicate, read, step))
+        return [next(rates) if pairs else None for pairs in found]
+
+    def pairs_of(self, prompts: Sequence[Prompt], step: str) -> list[Pair]:
+        return [pair for pair in self._drawn(prompts, step, 0) if pair is not None]
+
+    def _drawn(self, prompts: Sequence[Prompt], step: str, draw: int) -> list[Pair | None]:
+        missing = [p for p in prompts if (p.id, draw) not in self.pairs]
+        if missing:
+            # The ledger keeps those after a look's first under names of their own.
+            drawn = self.draw(missing, f"confirm/{step}" + (f"-draw-{draw}" if draw else ""), draw)
+            self.pairs |= {(p.id, draw): pair for p, pair in zip(missing, drawn, strict=True)}
+        return [self.pairs[p.id, draw] for p in prompts]
 
     def answered(self, pace: Pace, predicate: Predicate, prompts: int) -> Pace:
         """`pace` over so many prompts; where a judge reads the answers each prompt has one, for each has its price."""
