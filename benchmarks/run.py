@@ -7,7 +7,7 @@ from pathlib import Path
 # By hand: weights.py (any size, --gb), modeldelta.py (another interpreter), sweep.py --exhaustive (minutes).
 STUDIES = (
     "throughput", "kill", "memory", "nulls", "null_campaigns", "access", "judge_calls", "self_roles", "attribution",
-    "predict", "sweep", "rare", "growth",
+    "predict", "sweep", "rare", "growth", "products",
 )  # fmt: skip
 
 if __name__ == "__main__":

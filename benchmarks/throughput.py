@@ -1,8 +1,9 @@
-"""The screen's useful arithmetic as a share of this machine's bfloat16 matrix-product peak, in one run.
+"""The screen's useful arithmetic as a share of this machine's matrix-product peak, in one run.
 
 Useful: multiply-adds of the linear layers for every unpadded token and of the head for every scored row, of both
 models. Padding, attention and shared prefixes count as nothing. Peak: the same products at the model's shapes, full
-batches, nothing else, measured before and after and averaged.
+batches, nothing else, measured before and after and averaged; in bfloat16, or in float32 where the processor has no
+instructions for it.
 """
 
 import tempfile
@@ -18,6 +19,7 @@ from whatchanged.ledger import Ledger
 from whatchanged.pools import load_pools, split
 from whatchanged.screen import scan
 from whatchanged.subjects import open_subjects
+from whatchanged.subjects.products import native
 
 PROMPTS = 256
 
@@ -32,7 +34,8 @@ def linear_shapes(subject: Any) -> list[tuple[int, int]]:
 def peak(shapes: list[tuple[int, int]], head: tuple[int, int], tokens: int = 2048, rows: int = 1024) -> float:
     """FLOP/s of bare products in the proportion in which the model uses them."""
     work = [(tokens, *shape) for shape in shapes] + [(rows, *head)]
-    tensors = {s: (torch.randn(s[0], s[2]).bfloat16(), torch.randn(s[1], s[2]).bfloat16()) for s in dict.fromkeys(work)}
+    dtype = torch.bfloat16 if native(torch.bfloat16) else torch.float32
+    tensors = {s: [torch.randn(n, s[2]).to(dtype) for n in s[:2]] for s in dict.fromkeys(work)}
     for x, w in tensors.values():
         torch.nn.functional.linear(x, w)
     with Clock() as clock:

@@ -10,6 +10,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from whatchanged.errors import CheckpointError
 from whatchanged.subjects.base import Context, Ids, Rows
+from whatchanged.subjects.products import widen
 
 Cache = Any
 
@@ -32,6 +33,7 @@ class Engine:
         self.variant = ""
         self._active: str | None = None
         self._prefixes: dict[tuple[str, Ids], list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        widen(model)
         self._check_head()
 
     def _check_head(self) -> None:
@@ -60,6 +62,7 @@ class Engine:
     def attached(self, peft: Any, adapter: str) -> None:
         """Note a PEFT wrapper around the model, just made or extended, with `adapter` switched on."""
         self.peft, self._active = peft, adapter
+        widen(peft)
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """float32 logits of hidden states [n, width]."""
