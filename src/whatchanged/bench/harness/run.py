@@ -15,10 +15,11 @@ from whatchanged.bench.harness.machine import commit, machine
 from whatchanged.bench.harness.organisms import Organism, read_organisms
 from whatchanged.bench.harness.plan import OWN, Plan
 from whatchanged.bench.harness.pool import divide
+from whatchanged.bench.harness.result import result_of
 from whatchanged.bench.harness.rows import AuditRow, BenchResult, Setting
 from whatchanged.bench.harness.score import Evidence, Scored, refused, score
 from whatchanged.bench.harness.store import check_parquet, save
-from whatchanged.bench.harness.summarise import by_setting, curve, equal_recall, extrapolate, finder_totals, method_row
+from whatchanged.bench.harness.summarise import by_setting
 from whatchanged.config import AuditConfig, load_settings
 from whatchanged.errors import AccessError, UsageError
 from whatchanged.ledger import Progress, write_atomic
@@ -45,7 +46,16 @@ def run_bench(plan: Plan, out: Path, progress: Progress | None = None, **setting
     for line in missing:
         progress.message(f"left out: {line}")
     scored = bench.run(organisms, asked)
-    result = _result(plan, scored, missing, settings)
+    result = result_of(
+        scored,
+        plan.methods[0],
+        whatchanged=__version__,
+        commit=commit(),
+        command=plan.command(settings),
+        machine=machine(),
+        remeasure=plan.remeasure,
+        missing=tuple(missing),
+    )
     save(result, out)
     return result
 
@@ -133,26 +143,6 @@ def _evidence(organism: Organism, report: Report, examiner: Examiner, run: Run) 
     confirmed = report.confirmed
     held_out = {b.name: examiner.labelled(b) if confirmed else [] for b in organism.behaviours}
     return Evidence(held_out, {f.id: examiner.remeasure(f, run) for f in confirmed})
-
-
-def _result(plan: Plan, scored: Sequence[Scored], missing: Sequence[str], settings: dict[str, Any]) -> BenchResult:
-    return BenchResult(
-        whatchanged=__version__,
-        commit=commit(),
-        command=plan.command(settings),
-        machine=machine(),
-        remeasure=plan.remeasure,
-        missing=tuple(missing),
-        methods=tuple(method_row(setting, rows) for setting, rows in by_setting(scored).items()),
-        equal_recall=tuple(equal_recall(scored, plan.methods[0])),
-        extrapolated=tuple(extrapolate(scored)),
-        curve=tuple(curve(scored)),
-        finder_totals=tuple(finder_totals(scored)),
-        audits=tuple(s.audit for s in scored),
-        behaviours=tuple(b for s in scored for b in s.behaviours),
-        findings=tuple(f for s in scored for f in s.findings),
-        finders=tuple(f for s in scored for f in s.finders),
-    )
 
 
 def _line(row: AuditRow) -> str:

@@ -1,5 +1,6 @@
 """The files of a finished bench: four Parquet tables of rows, summary.json, and the page."""
 
+import json
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from whatchanged.bench.harness.page import render_bench
 from whatchanged.bench.harness.rows import AuditRow, BehaviourRow, BenchResult, FinderRow, FindingRow
-from whatchanged.errors import MissingExtra
+from whatchanged.errors import MissingExtra, SpecError
 from whatchanged.ledger import write_atomic
 from whatchanged.records import Record
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PAGE, SUMMARY = "bench.html", "summary.json"
+ROWS: dict[str, type[Record]] = {
+    "audits": AuditRow, "behaviours": BehaviourRow, "findings": FindingRow, "finders": FinderRow,
+}  # fmt: skip
 
 
 def check_parquet() -> None:
@@ -27,19 +31,29 @@ def check_parquet() -> None:
 
 def save(result: BenchResult, out: Path) -> None:
     """Write all files, each whole or not at all."""
-    kinds: list[tuple[str, type[Record], Sequence[Record]]] = [
-        ("audits", AuditRow, result.audits),
-        ("behaviours", BehaviourRow, result.behaviours),
-        ("findings", FindingRow, result.findings),
-        ("finders", FinderRow, result.finders),
-    ]
-    files = {f"{name}.parquet": parquet(kind, rows) for name, kind, rows in kinds}
+    files = {f"{name}.parquet": parquet(kind, getattr(result, name)) for name, kind in ROWS.items()}
     files[SUMMARY] = (result.model_dump_json(indent=1) + "\n").encode()
     files[PAGE] = render_bench(result).encode("utf-8", "backslashreplace")
     for name, data in files.items():
         write_atomic(out / name, data)
         # For others to read, as a report is.
         (out / name).chmod(0o644)
+
+
+def load(folder: Path) -> BenchResult:
+    """What `save` wrote. Raises SpecError for a folder in which no bench was saved."""
+    check_parquet()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        told = json.loads((folder / SUMMARY).read_bytes())
+        files = {name: file for name in ROWS if (file := folder / f"{name}.parquet").is_file()}
+        rows = {name: pq.read_table(file).to_pylist() for name, file in files.items()}
+        return BenchResult.model_validate(told | rows)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        detail = " ".join(str(error).split())[:160]
+        raise SpecError(f"'{folder}' holds no finished bench: give the --out of one ({detail})") from None
 
 
 def parquet(kind: type[Record], rows: Sequence[Record]) -> bytes:
