@@ -13,7 +13,7 @@ from common import Clock, save
 from whatchanged.pools import load_pools, split
 from whatchanged.subjects import Context, Continue, Subject, open_subjects, products
 
-PROMPTS, TOKENS, TURNS = 64, 16, 2
+PROMPTS, TOKENS, TURNS = 64, 16, 1
 
 
 def work(subject: Subject) -> dict[str, Callable[[], Any]]:
