@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from whatchanged.errors import AccessError
-from whatchanged.subjects import Access, open_subjects
+from whatchanged.subjects import Access, open_subjects, products
 from whatchanged.weights.predict import read_directions
 
 
@@ -34,6 +34,15 @@ def test_an_adapters_factors_are_its_delta(tmp_path):
         inner = subject.engine.model.get_submodule(d.module).base_layer
         assert d.norm == pytest.approx(float(inner.weight.norm()), rel=1e-4)
         assert d.layer == int(d.module.split(".")[2])
+
+
+def test_layers_are_found_on_a_processor_that_multiplies_in_float32_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(products, "native", lambda dtype: dtype == torch.float32)
+    base = tiny.llama(tmp_path / "base")
+    lora = tiny.lora(base, tmp_path / "lora", seed=1)
+    found = read_directions(str(base), str(lora), open_subjects([str(base), str(lora)])[0])
+    assert len(found.modules) == 6
+    assert found.skipped == ()
 
 
 @pytest.mark.parametrize("make", [tiny.neox, tiny.gpt2])

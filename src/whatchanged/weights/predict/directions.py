@@ -127,9 +127,14 @@ def _linear(model: Any, tensor: TensorDiff) -> str | None:
         except AttributeError:
             continue
         inner = getattr(module, "base_layer", module)
-        fits = type(inner).__name__ in ("Linear", "Conv1D") and tuple(inner.weight.shape) == tensor.base_shape
+        fits = bool(_kinds(inner)) and tuple(inner.weight.shape) == tensor.base_shape
         return candidate if fits and dot and last == "weight" else None
     return None
+
+
+def _kinds(module: Any) -> set[str]:
+    """Which of the linear layers it is, or is made from; empty for another layer."""
+    return {kind.__name__ for kind in type(module).__mro__} & {"Linear", "Conv1D"}
 
 
 def _directions(tensor: TensorDiff, model: Any, path: str, triples: Triples, rank: int) -> Directions:
@@ -137,7 +142,7 @@ def _directions(tensor: TensorDiff, model: Any, path: str, triples: Triples, ran
     count = max(1, int((triples.values[:count] > NOTHING * triples.values[0]).sum()))
     left, right = triples.left[:, :count], triples.right[:count].T
     module = model.get_submodule(path)
-    if type(getattr(module, "base_layer", module)).__name__ == "Conv1D":  # GPT-2 stores in x out
+    if "Conv1D" in _kinds(getattr(module, "base_layer", module)):  # GPT-2 stores in x out
         left, right = right, left
     values = triples.values[:count]
     return Directions(
