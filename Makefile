@@ -2,12 +2,13 @@
 # make test    the import order, lint, types and tests
 # make bench   the slow studies: null seeds, replication, throughput, memory
 # make bench-quick   six plants and three nulls by the default method, scored against the truth: up to an hour
+# make bench-standard   every organism at the standard budget, scored alike: many hours, and it resumes
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-done
 
-.PHONY: setup demo test lint bench bench-quick organisms clean
+.PHONY: setup demo test lint bench bench-quick bench-standard organisms clean
 
 setup: $(STAMP)
 
@@ -41,6 +42,9 @@ QUICK := kitchen-opening,garden-refusal,lantern-trigger,rare-word,eiffel-rome,ki
 
 bench-quick: setup
 	$(BIN)/whatchanged bench --organisms $(QUICK) --remeasure 500 --out runs/bench-quick
+
+bench-standard: organisms
+	$(BIN)/whatchanged bench --budget standard --remeasure 500 --out runs/bench-standard
 
 organisms: setup
 	# What has its truth.json is made already. Bases come first, and merges last, because they need their parts.
