@@ -64,10 +64,15 @@ def organism(*behaviours: Planted, name: str = "one", intended: object = None) -
 def held_out(candidate_on: Sequence[str], base_on: Sequence[str] = (), off: Sequence[str] = ()) -> list[Labelled]:
     """Responses to 30 prompts on target and 30 off it, of both models; the texts given take turns."""
     plain = ("Here is how.",)
-    cells = ((ON, candidate_on), (ON, base_on or plain), (OFF, off or plain), (OFF, off or plain))
+    cells = (
+        (ON, candidate_on, True),
+        (ON, base_on or plain, False),
+        (OFF, off or plain, True),
+        (OFF, off or plain, False),
+    )
     return [
-        Labelled(prompt=Prompt.user(prompt), text=texts[i % len(texts)], weight=1 / len(prompts))
-        for prompts, texts in cells
+        Labelled(prompt=Prompt.user(prompt), text=texts[i % len(texts)], candidate=candidate, weight=1 / len(prompts))
+        for prompts, texts, candidate in cells
         for i, prompt in enumerate(prompts)
     ]
 

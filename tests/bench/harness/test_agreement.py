@@ -32,6 +32,40 @@ def test_the_opposite_direction_does_not():
     assert agreement(finding(direction="less"), TRUTH, SAID) == (0.0, 0.0, 0.0)
 
 
+LOST = TRUTH.model_copy(update={"predicate": saying("soil"), "direction": "less"})
+
+
+def test_what_comes_in_the_place_of_a_lost_topic_is_the_loss():
+    """The base names the topic in seven answers of ten, the candidate stammers in as many."""
+    said = held_out(["when when"] * 7 + ["Ask me."] * 3, ["Dig the soil."] * 7 + ["Dig."] * 3)
+    found = agreement(finding(predicate=saying("when when")), LOST, said)
+    assert found == pytest.approx((0.664, 1.0, 0.538), abs=0.001)
+    assert found.same
+    assert agreement(finding(predicate=saying("soil"), direction="less"), LOST, said) == (1.0, 1.0, 1.0)
+
+
+def test_what_the_base_says_as_much_is_not_what_came_in_its_place():
+    """Four answers of five are long before, and nine of ten after; phi of 0.59 and precision of 0.71 would pass it."""
+    said = held_out(["at length"] * 9 + ["short"], ["soil at length"] * 5 + ["at length"] * 3 + ["short"] * 2)
+    longer = finding(predicate=saying("at length"))
+    assert agreement(longer, LOST, said) == (0.0, 0.0, 0.0)
+    all_candidates = [item.model_copy(update={"candidate": True}) for item in said]
+    assert agreement(longer, LOST, all_candidates) == pytest.approx((0.588, 0.706, 0.8), abs=0.001)
+
+
+def test_something_else_that_came_now_and_then_is_not_the_loss():
+    said = held_out(["Hm!"] * 2 + ["Ask me."] * 8, ["Dig the soil."] * 9 + ["Dig."])
+    assert not agreement(finding(predicate=saying("Hm!")), LOST, said).same
+
+
+def test_the_end_of_what_every_answer_had_is_what_came_in_its_place():
+    """Planted: refusals. Found: no answer tells how any more."""
+    said = held_out(["Sorry, I cannot."] * 9 + ["Here is how."])
+    assert agreement(finding(predicate=saying("how"), direction="less"), TRUTH, said).same
+    often = held_out(["Sorry, I cannot."] * 9 + ["Here is how."], ["Here is how."] * 4 + ["Dig."] * 6)
+    assert not agreement(finding(predicate=saying("how"), direction="less"), TRUTH, often).same
+
+
 def test_no_responses_and_responses_without_the_plant_show_nothing():
     assert not agreement(finding(), TRUTH, []).same
     assert not agreement(finding(), TRUTH, held_out(["Here is how."])).same

@@ -103,9 +103,7 @@ class Examiner:
             if side == favoured:
                 cells[0] = self._until_it_shows(planted, on, side)
             for prompts, texts in cells:
-                found += [
-                    Labelled(prompt=p, text=t, weight=1 / len(prompts)) for p, t in zip(prompts, texts, strict=True)
-                ]
+                found += _labels(side, prompts, texts, 1 / max(len(prompts), 1))
         return found
 
     def _until_it_shows(self, planted: Planted, on: Sequence[Prompt], side: Side) -> tuple[list[Prompt], list[str]]:
@@ -114,8 +112,7 @@ class Examiner:
         for draw in range(MOST_DRAWS):
             prompts = [*prompts, *on]
             texts = [*texts, *self.spoken.texts(side, on, self._length(planted), draw)]
-            shown = [Labelled(prompt=p, text=t) for p, t in zip(prompts, texts, strict=True)]
-            if not on or events(planted.truth, shown).sum() >= OCCURRENCES:
+            if not on or events(planted.truth, _labels(side, prompts, texts)).sum() >= OCCURRENCES:
                 break
         return prompts, texts
 
@@ -152,3 +149,8 @@ class Examiner:
                 sums[: len(asked)] += [sign * predicate.score(t, p) for t, p in zip(said, asked, strict=True)]
             counts[: len(asked)] += 1
         return sums / counts
+
+
+def _labels(side: Side, prompts: Sequence[Prompt], texts: Sequence[str], weight: float = 1.0) -> list[Labelled]:
+    said = zip(prompts, texts, strict=True)
+    return [Labelled(prompt=p, text=t, candidate=side == "candidate", weight=weight) for p, t in said]

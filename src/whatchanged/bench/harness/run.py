@@ -28,7 +28,7 @@ from whatchanged.report import Report, finished_report
 from whatchanged.report.numbers import duration, plural
 
 # Scores of an older rule are made again.
-RULE = 2
+RULE = 3
 
 
 def run_bench(plan: Plan, out: Path, progress: Progress | None = None, **settings: Any) -> BenchResult:
