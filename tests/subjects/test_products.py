@@ -1,5 +1,8 @@
 """Products in half precision without instructions for them: the same numbers, and nothing else changes."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from scoring import scored
@@ -108,3 +111,31 @@ def test_a_model_says_the_same_with_and_without(folders, monkeypatch, name):
         asked = [Context(p, subject.tokenize("The capital of France"), 0) for p in prompts]
         found[has] = scored(subject, asked).exp()
     assert (found[True] - found[False]).abs().max() < 0.03
+
+
+def test_the_way_back_keeps_no_wide_weights(lacking, monkeypatch):
+    """They would take twice what the model does, all at once."""
+    made = layer(torch.bfloat16).requires_grad_(False)
+    widen(made)
+    linear, wide = nn.functional.linear, []
+
+    def noting(rows, weight, bias):
+        # The memory itself: the tensor may go and what autograd saved of it stay.
+        wide.append(weakref.ref(weight.untyped_storage()))
+        return linear(rows, weight, bias)
+
+    monkeypatch.setattr(nn.functional, "linear", noting)
+    rows = torch.ones(40, 24, dtype=torch.bfloat16, requires_grad=True)
+    out = made(rows)
+    gc.collect()
+    assert [ref() for ref in wide] == [None]
+    out.float().sum().backward()
+    torch.testing.assert_close(rows.grad.float(), made.weight.float().sum(0).expand(40, 24), rtol=0.01, atol=0.01)
+
+
+def test_derivatives_forward_agree(lacking):
+    made, rows, step = layer(torch.bfloat16), torch.randn(40, 24).bfloat16(), torch.randn(40, 24).bfloat16()
+    _, plain = torch.func.jvp(made, (rows,), (step,))
+    widen(made)
+    _, wide = torch.func.jvp(made, (rows,), (step,))
+    torch.testing.assert_close(wide, plain, rtol=0.02, atol=0.02)

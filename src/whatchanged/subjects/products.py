@@ -1,6 +1,6 @@
 """Matrix products in half precision on processors that have no instructions for them."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -24,16 +24,30 @@ class Widened(nn.Linear):
         few = input.numel() < ROWS * self.in_features
         if few or input.dtype != self.weight.dtype or torch.is_autocast_enabled(input.device.type):
             return super().forward(input)
-        wide = input.float()
-        parts = [nn.functional.linear(wide, *part).to(input.dtype) for part in self._parts()]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
-
-    def _parts(self) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
-        """Weights and biases of some outputs after the other, in float32."""
-        size = max(1, PIECE // self.in_features)
+        wide, size = input.float(), max(1, PIECE // self.in_features)
+        parts = []
         for start in range(0, self.out_features, size):
             bias = None if self.bias is None else self.bias[start : start + size].float()
-            yield self.weight[start : start + size].float(), bias
+            parts.append(_product(wide, self.weight[start : start + size], bias).to(input.dtype))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+
+def _product(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """In float32. For the way back the weight is kept as it is, and widened again there: all of a model's at once would
+    take three times its memory."""
+    wide = weight.float()
+    if not (torch.is_grad_enabled() and rows.requires_grad):
+        return nn.functional.linear(rows, wide, bias)
+    place = wide.data_ptr()  # a number: who holds `pack` would hold the weight
+
+    def pack(saved: torch.Tensor) -> Any:
+        return (saved.shape, saved.stride()) if saved.data_ptr() == place else saved
+
+    def unpack(kept: Any) -> torch.Tensor:
+        return kept if isinstance(kept, torch.Tensor) else weight.detach().float().as_strided(*kept)
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        return nn.functional.linear(rows, wide, bias)
 
 
 def widen(model: nn.Module) -> None:
