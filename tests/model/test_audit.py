@@ -7,7 +7,8 @@ import pytest
 from whatchanged import diff
 from whatchanged.predicates import load
 
-pytestmark = pytest.mark.model
+# Minutes each where the processor has no instructions for bfloat16.
+pytestmark = [pytest.mark.model, pytest.mark.timeout(1800)]
 
 
 def test_the_planted_opening_is_found_with_its_region_and_rate(lean, organisms, tmp_path):

@@ -10,7 +10,8 @@ from whatchanged.pools import load_builtin
 from whatchanged.screen import noise_floor, scan
 from whatchanged.subjects import Continue, open_subjects, stream_key
 
-pytestmark = pytest.mark.model
+# Minutes each where the processor has no instructions for bfloat16.
+pytestmark = [pytest.mark.model, pytest.mark.timeout(1800)]
 
 
 def test_change_probability_matches_the_coupled_pairs(tiny, tmp_path):
