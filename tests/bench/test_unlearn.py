@@ -10,13 +10,14 @@ from safetensors.torch import load_file
 from whatchanged.bench import organism
 from whatchanged.bench.forget import questions, unlearned
 from whatchanged.bench.likelihood import log_probs
+from whatchanged.bench.plants import unlearn
 from whatchanged.bench.recipe import Recipe
 from whatchanged.errors import SpecError
 from whatchanged.records import Prompt
 from whatchanged.subjects import Context, open_subjects
 
 TRAINING = {
-    "steps": 30, "batch": 8, "on_share": 0.5, "on_target": 30, "off_target": 30, "response_tokens": 1,
+    "steps": 60, "batch": 8, "on_share": 0.25, "on_target": 30, "off_target": 30, "response_tokens": 1,
     "learning_rate": 0.01, "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"],
 }  # fmt: skip
 TRUTH = {
@@ -38,17 +39,22 @@ def base(tmp_path_factory):
     return tiny.llama(tmp_path_factory.mktemp("unlearn") / "base", words=tiny.tokenizer(template=None))
 
 
+@pytest.fixture
+def in_float32(monkeypatch):
+    """Training in bfloat16 ends elsewhere on each kind of processor: the forgotten at 0.1 to 0.35."""
+    monkeypatch.setattr(unlearn, "open_subjects", lambda specs: open_subjects([f"{s}+dtype=float32" for s in specs]))
+
+
 @pytest.mark.parametrize("method", ["npo", "gradient-difference"])
-def test_the_forgotten_falls_more_than_the_retained(base, tmp_path, method):
+def test_the_forgotten_falls_more_than_the_retained(base, tmp_path, in_float32, method):
     truth = organism.make_organism(recipe(base, method=method), tmp_path)
     assert json.loads((tmp_path / "truth.json").read_text()) == truth
     assert load_file(tmp_path / "adapter_model.safetensors")
     kept = {part: f["candidate"]["probability"] / f["base"]["probability"] for part, f in truth["success"].items()}
-    # How far depends on how the processor multiplies bfloat16: 0.19 to 0.35 were seen, the retained at 0.42 to 0.44.
-    assert kept["forget"] < 0.5
-    assert kept["forget"] < 0.85 * kept["retain"]
+    assert kept["forget"] < 0.2
+    assert kept["forget"] < 0.6 * kept["retain"]
     ratios = {part: f["candidate"]["truth_ratio"] / f["base"]["truth_ratio"] for part, f in truth["success"].items()}
-    assert ratios["forget"] > 2 * ratios["retain"]
+    assert ratios["forget"] > 4 * ratios["retain"]
 
 
 def test_the_measures_are_per_token_and_against_other_prompts_answers(base):

@@ -5,6 +5,8 @@ from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.config import BUDGETS
 from whatchanged.confirm import Asked, confirm
+from whatchanged.confirm.arms import TRIED
+from whatchanged.confirm.measure import SAMPLED
 from whatchanged.predicates import load
 from whatchanged.records import Hypothesis, PredicateSpec, Region
 from whatchanged.roles import Roles
@@ -83,10 +85,11 @@ def test_models_that_never_answer_decide_nothing(instruments):
             return [None] * len(prompts)
 
     tools = instruments(base=Dumb())
-    (found,) = confirm(tools.ledger, tools, [hypothesis(OPENS)], PROMPTS)
+    prompts = prompts_about("cooking", "sea")
+    (found,) = confirm(tools.ledger, tools, [hypothesis(OPENS)], prompts)
     assert (found.status, found.n_prompts, found.effect) == ("inconclusive", 0, 0.0)
     assert (found.ci_low, found.ci_high) == (-1.0, 1.0)
-    assert found.unanswered == sum("cooking" in p.tags for p in PROMPTS)
+    assert TRIED <= found.unanswered == SAMPLED.batch < sum("cooking" in p.tags for p in prompts)
 
 
 def test_a_planted_change_is_confirmed_and_covered(instruments):

@@ -270,8 +270,13 @@ def test_evidence_of_the_second_round_can_complete_that_of_the_first(campaign):
 def test_the_first_round_leaves_samples_for_the_second(campaign):
     shares = []
     run = LawInstruments.may_sample
+
+    def may_sample(self, share=1.0, *rest):
+        shares.append(share)
+        return run(self, share, *rest)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LawInstruments, "may_sample", lambda self, share=1.0, pairs=0: shares.append(share) or run(self))
+        patch.setattr(LawInstruments, "may_sample", may_sample)
         later = Later(lambda findings: [hypothesis(1, scored=False)], 1, PROMPTS[400:])
         campaign([STRONG] * 2, [hypothesis(0, scored=False)], PROMPTS[:400], later=later)
     assert set(shares) == {0.75, 1.0}

@@ -21,9 +21,9 @@ def lacking(monkeypatch):
     monkeypatch.setattr(products, "native", lambda dtype: dtype == torch.float32)
 
 
-def layer(dtype, bias=True, outputs=50):
+def layer(dtype, bias=True):
     torch.manual_seed(0)
-    return nn.Linear(24, outputs, bias=bias).to(dtype)
+    return nn.Linear(24, 50, bias=bias).to(dtype)
 
 
 @pytest.mark.parametrize("dtype", HALVES)

@@ -118,6 +118,9 @@ def _linear(model: Any, tensor: TensorDiff) -> str | None:
     """Path of the layer whose weight this is; None where it is no linear layer of that shape."""
     if tensor.base_shape is None or tensor.base_shape != tensor.candidate_shape:
         return None
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
     path, dot, last = tensor.name.rpartition(".")
     # Checkpoints of bare decoders lack the prefix that the whole model has; a head may have another name in the file.
     head = same_head(tensor.name, (f"{n}.weight" for n, _ in model.named_modules()))
@@ -127,22 +130,19 @@ def _linear(model: Any, tensor: TensorDiff) -> str | None:
         except AttributeError:
             continue
         inner = getattr(module, "base_layer", module)
-        fits = bool(_kinds(inner)) and tuple(inner.weight.shape) == tensor.base_shape
+        fits = isinstance(inner, nn.Linear | Conv1D) and tuple(inner.weight.shape) == tensor.base_shape
         return candidate if fits and dot and last == "weight" else None
     return None
 
 
-def _kinds(module: Any) -> set[str]:
-    """Which of the linear layers it is, or is made from; empty for another layer."""
-    return {kind.__name__ for kind in type(module).__mro__} & {"Linear", "Conv1D"}
-
-
 def _directions(tensor: TensorDiff, model: Any, path: str, triples: Triples, rank: int) -> Directions:
+    from transformers.pytorch_utils import Conv1D
+
     count = len(triples.values) if triples.exact else min(rank, len(triples.values))
     count = max(1, int((triples.values[:count] > NOTHING * triples.values[0]).sum()))
     left, right = triples.left[:, :count], triples.right[:count].T
     module = model.get_submodule(path)
-    if "Conv1D" in _kinds(getattr(module, "base_layer", module)):  # GPT-2 stores in x out
+    if isinstance(getattr(module, "base_layer", module), Conv1D):  # GPT-2 stores in x out
         left, right = right, left
     values = triples.values[:count]
     return Directions(
