@@ -28,11 +28,25 @@ def test_a_search_cut_short_is_inconclusive(diff, limit):
     assert report.summary.startswith("Nothing is established: the search was stopped early by --max-decoded-tokens")
 
 
-def test_an_opening_is_confirmed_on_a_small_allowance(diff):
-    report = diff(WordSubject(), WordSubject(COOKING), max_decoded_tokens=1000)
+def test_an_opening_is_confirmed_without_answers(diff):
+    """One answer is affordable, and five tokens that show how the opening goes on: where answers begin all is seen."""
+    report = diff(WordSubject(), WordSubject(COOKING), max_decoded_tokens=30)
     assert report.verdict == "changed"
     assert report.confirmed[0].phrase == KITCHEN
-    assert sum(row.discovery_prompts for row in report.coverage) < 140
+    assert sum(row.discovery_prompts for row in report.coverage) == 140
+    assert any("of 140 discovery prompts beyond the place where an answer begins" in n for n in report.not_looked_at)
+
+
+def test_without_a_single_answer_nothing_is_said_of_whole_answers(diff, tmp_path):
+    report = diff(WordSubject(), WordSubject(COOKING), max_decoded_tokens=1)
+    assert report.divergence.p_change is report.divergence.noise_p_change is None
+    assert {(row.p_change, row.p_change_upper) for row in report.coverage} == {(None, None)}
+    assert {point.p_change for point in report.points} == {None}
+    assert report.unchanged_bound == 1.0
+    assert report.claims.beyond_noise_floor
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Probability that a response changes" not in page
+    assert "NaN" not in (tmp_path / "run" / "report.json").read_text()
 
 
 def test_a_limit_that_is_not_met_changes_nothing(diff):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from claims import contains, finding, tagged
 from evidence import evidence_of, pair_of
@@ -9,6 +10,7 @@ from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.explain import Seen, assemble
 from whatchanged.explain.assemble import beyond_noise, divergence, examples
+from whatchanged.explain.coverage import unchanged_bound
 from whatchanged.explain.verdict import met_by, summary, verdict
 from whatchanged.records import Lead
 from whatchanged.report.model import FinderUse
@@ -27,7 +29,7 @@ def seen(new_ledger):
         e = evidence_of(ledger, WordSubject(), WordSubject(*plants), PROMPTS)
         noise = noise_floor(ledger, e.base, PROMPTS, e.responses)
         return ledger, Seen(
-            e.base, e.candidate, PROMPTS, prompts_about("law")[:30], e.responses, e.shifts, noise, leads, len(PROMPTS)
+            e.base, e.candidate, PROMPTS, prompts_about("law")[:30], e.responses, e.shifts, noise, leads
         )
 
     return work
@@ -167,8 +169,21 @@ def test_what_finders_made_is_named_and_is_no_part_of_the_pool(seen):
     assert any("triggers of several tokens" in note for note in both.not_looked_at)
 
 
-def test_prompts_left_out_for_the_token_limit_are_counted(seen):
+def opened(shift):
+    """Of a shift what is seen without an answer."""
+    rows = {name: getattr(shift, name)[:1] for name, value in vars(shift).items() if isinstance(value, np.ndarray)}
+    return replace(shift, **rows | {"log_ratio": shift.log_ratio[:0]}, p_change=float("nan"))
+
+
+def test_prompts_without_an_answer_are_counted_and_tell_nothing_of_whole_answers(seen):
     ledger, screened = seen(Plant(KITCHEN, 0.5), max_decoded_tokens=10**6)
-    fewer = Seen(**{**vars(screened), "available": 100})
-    assert any("60 discovery prompts" in n for n in assemble(ledger, fewer, [], 0, []).not_looked_at)
-    assert not any("discovery prompts" in n for n in assemble(ledger, screened, [], 0, []).not_looked_at)
+    part = replace(screened, shifts=[*screened.shifts[:30], *map(opened, screened.shifts[30:])])
+    report, whole = (assemble(ledger, s, [], 0, []) for s in (part, screened))
+    note = f"{len(PROMPTS) - 30} of {len(PROMPTS)} discovery prompts beyond the place where an answer begins"
+    assert any(note in n for n in report.not_looked_at)
+    assert f"screened ({len(PROMPTS) - 30} of them where an answer begins, and no further)" in report.summary
+    assert not any("discovery prompts" in n for n in whole.not_looked_at)
+    alone = replace(screened, prompts=PROMPTS[:30], shifts=screened.shifts[:30])
+    assert report.divergence == divergence(alone, [])
+    assert report.unchanged_bound == unchanged_bound(alone.shifts, [], BY_ID)
+    assert [point.p_change is None for point in report.points] == [False] * 30 + [True] * (len(PROMPTS) - 30)

@@ -1,6 +1,7 @@
 """What prompts earn: new tokens do, near-duplicates and drift do not."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,14 +24,15 @@ def shift(gained=(), lost=(), rows=1, at=0):
     return Shift(prompt_id="x", draw=0, p_change=0.0, log_ratio=np.zeros(rows), **nothing, **arrays)
 
 
-def drifting(rng, count=200):
+def drifting(rng, count=200, at=0):
     """Small gains and losses of any of 400 tokens, on every prompt others."""
     found = []
     for _ in range(count):
         p = rng.uniform(0.01, 0.3, 2 * WIDTH)
         q = p * np.exp(rng.normal(0, 0.1, 2 * WIDTH))
         told = list(zip(rng.integers(0, 400, 2 * WIDTH), p, q, strict=True))
-        found.append(shift([t for t in told if t[2] > t[1]][:WIDTH], [t for t in told if t[2] <= t[1]][:WIDTH]))
+        rose, fell = [t for t in told if t[2] > t[1]][:WIDTH], [t for t in told if t[2] <= t[1]][:WIDTH]
+        found.append(shift(rose, fell, rows=at + 1, at=at))
     return found
 
 
@@ -59,6 +61,15 @@ def test_a_new_token_earns_and_its_duplicate_nothing(pool):
     assert first > 0.5 * WORTH
     assert again == 0
     assert rewards.pay([shift([PLANTED])]).tolist() == [0.0]
+
+
+def test_prompts_without_an_answer_do_not_lower_the_drift_of_answers(pool):
+    """They show nothing of the rest of an answer, which is not the same as showing that nothing moves there."""
+    few = drifting(np.random.default_rng(1), 20, at=1)
+    openings = [replace(s, log_ratio=np.zeros(0)) for s in pool]
+    assert Rewards([*openings, *few]).drift[0] == Rewards(few).drift[0] > 0
+    assert Rewards([*pool, *few]).drift[0] == 0
+    assert Rewards([*openings, *few]).drift[1] == Rewards([*pool, *few]).drift[1] > 0
 
 
 def test_what_turns_the_opening_earns_however_much_answers_drift_later(pool):

@@ -43,8 +43,8 @@ PACKAGES = ("whatchanged", "torch", "transformers", "peft", "numpy", "scikit-lea
 class Seen:
     """What the screen saw of two subjects: aligned prompts, responses and shifts, the noise floor, leads.
 
-    `available` discovery prompts there were; `prompts` are those that the token limit let through. `sought` are
-    prompts that finders made: no sample of the pool, so no part of what is said of the pool.
+    Past the token limit prompts have no response, and their shift is that of an answer's opening. `sought` are prompts
+    that finders made: no sample of the pool, so no part of what is said of the pool.
     """
 
     base: Subject
@@ -55,7 +55,6 @@ class Seen:
     shifts: Sequence[Shift]
     noise: Sequence[Shift]
     leads: Sequence[Lead]
-    available: int = 0
     weights: WeightsView | None = None
     sought: Sought = field(default_factory=Sought)
 
@@ -63,6 +62,11 @@ class Seen:
     def looked_at(self) -> list[Prompt]:
         """The pool's discovery prompts, then those that finders made."""
         return [*self.prompts, *self.sought.prompts]
+
+    @property
+    def followed(self) -> list[Shift]:
+        """Shifts along whole answers, which come first; openings alone where no answer was drawn at all."""
+        return [s for s in self.shifts if s.followed] or list(self.shifts)
 
     @property
     def evidence(self) -> tuple[str, str]:
@@ -122,7 +126,7 @@ def assemble(
         access=seen.access(ledger.config).name,
         claims=Claims(
             weights=_weights_claim(seen, ledger.config),
-            beyond_noise_floor=beyond_noise(seen.shifts, seen.noise),
+            beyond_noise_floor=beyond_noise(seen.followed, seen.noise),
             behaviours=sum(f.status == "confirmed" for f in findings),
         ),
         weights=seen.weights,
@@ -163,7 +167,9 @@ def assemble_screen(ledger: Ledger, seen: Seen) -> ScreenReport:
 
 
 def _looked(seen: Seen, config: AuditConfig, findings: Sequence[Finding]) -> str:
-    looked = f"{len(seen.prompts)} prompts were screened and {met_by(findings, len(seen.confirmation))}"
+    openings = sum(not s.followed for s in seen.shifts)
+    part = f" ({openings} of them where an answer begins, and no further)" if openings else ""
+    looked = f"{len(seen.prompts)} prompts were screened{part} and {met_by(findings, len(seen.confirmation))}"
     same = _weights_claim(seen, config) == "identical" and not any(s.tv.any() for s in seen.shifts)
     return f"{IDENTICAL}; {looked}" if same else looked
 
@@ -202,12 +208,16 @@ def divergence(seen: Seen, control: Sequence[Pair]) -> Divergence:
     def mean(values: Sequence[float]) -> float:
         return round(float(np.mean(values)), 8) if values else 0.0
 
+    def changed(shifts: Sequence[Shift]) -> float | None:
+        known = [s.p_change for s in shifts if s.followed]
+        return mean(known) if known else None
+
     return Divergence(
-        mean_tv=mean([float(s.tv.mean()) for s in seen.shifts]),
-        mean_kl=mean([float(s.kl_qp.mean()) for s in seen.shifts]),
-        p_change=mean([s.p_change for s in seen.shifts]),
+        mean_tv=mean([float(s.tv.mean()) for s in seen.followed]),
+        mean_kl=mean([float(s.kl_qp.mean()) for s in seen.followed]),
+        p_change=changed(seen.shifts),
         noise_tv=mean([float(s.tv.mean()) for s in seen.noise]),
-        noise_p_change=mean([s.p_change for s in seen.noise]),
+        noise_p_change=changed(seen.noise),
         differing_pairs=mean([float(not p.identical) for p in control]) if control else None,
         control_pairs=len(control),
     )
@@ -257,8 +267,11 @@ def _not_looked_at(
         beyond_the_pool(seen.sought.finders),
         *([] if config.attribute else ["which weights carry the changes: --attribute looks"]),
     ]
-    if (left_out := min(config.limits.discovery_prompts, seen.available) - len(seen.prompts)) > 0:
-        notes.append(f"{left_out} discovery prompts, to stay under --max-decoded-tokens {config.max_decoded_tokens}")
+    if openings := sum(not s.followed for s in seen.shifts):
+        notes.append(
+            f"{openings} of {len(seen.prompts)} discovery prompts beyond the place where an answer begins, to stay "
+            f"under --max-decoded-tokens {config.max_decoded_tokens}"
+        )
     notes += [
         f"“{lead.phrase}”: the candidate prefers it ({lead.nats:.0f} nats) but no pool prompt brings it out past the "
         "margin; `whatchanged rare` says how often it comes"

@@ -30,7 +30,7 @@ def coverage(
     hypotheses: int,
 ) -> list[CoverageRow]:
     """One row a category of the pool, in order of its name. No `shifts`: nothing is known of P(change)."""
-    p_change = {s.prompt_id: s.p_change for s in shifts}
+    p_change = {s.prompt_id: s.p_change for s in shifts if s.followed}
     hypotheses, met = max(1, hypotheses), confirmation
     if config.reasoner is not None:
         # A first round meets no prompt that is held back, and leaves room for all that the second may add.
@@ -46,7 +46,7 @@ def coverage(
         rows.append(
             CoverageRow(
                 category=name,
-                discovery_prompts=len(seen) if shifts else sum(category(p) == name for p in discovery),
+                discovery_prompts=sum(category(p) == name for p in discovery),
                 confirmation_prompts=sum(category(p) == name for p in confirmation),
                 p_change=round(float(np.mean(seen)), 6) if seen else None,
                 p_change_upper=_upper(seen) if seen else None,
@@ -58,6 +58,7 @@ def coverage(
 
 def unchanged_bound(shifts: Sequence[Shift], findings: Sequence[Finding], prompts: Mapping[str, Prompt]) -> float:
     """95% upper bound of the share of pool prompts that lie outside every finding's region and are changed."""
+    shifts = [s for s in shifts if s.followed]
     regions = [f.region for f in findings if f.status == "confirmed"]
     outside = [s.p_change for s in shifts if not any(r.contains(prompts[s.prompt_id]) for r in regions)]
     changed = sum(p > CHANGED for p in outside)
@@ -90,7 +91,7 @@ def pool_map(shifts: Sequence[Shift], leads: Sequence[Lead], prompts: Mapping[st
             prompt=prompts[s.prompt_id].text[:160],
             category=category(prompts[s.prompt_id]),
             kl=round(float(s.kl_qp.mean()), 6),
-            p_change=round(min(s.p_change, 1.0), 6),
+            p_change=round(min(s.p_change, 1.0), 6) if s.followed else None,
             lead=strongest[s.prompt_id][1] if s.prompt_id in strongest else None,
         )
         for s in shifts

@@ -20,7 +20,7 @@ class Shift:
     `lost` tokens the largest p log(p/q); k of each a position.
     Shapes: `tv, kl_qp, kl_pq, rest` (T,); `*_ids, *_p, *_q` (T, k).
     `log_ratio` (n,) is log q(y)/p(y) of the drawn tokens, the end-of-turn token included where drawn.
-    Units: nats; `tv` in [0, 1].
+    Units: nats; `tv` in [0, 1]. `p_change` is not a number where no token was drawn.
     """
 
     prompt_id: str
@@ -37,6 +37,11 @@ class Shift:
     lost_p: Floats
     lost_q: Floats
     p_change: float
+
+    @property
+    def followed(self) -> bool:
+        """Whether an answer was drawn and followed: else this is the shift where the answer begins, and no more."""
+        return len(self.log_ratio) > 0
 
 
 class TokenShift(Record):

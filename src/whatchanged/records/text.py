@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 from whatchanged.records.base import Record
 
@@ -56,6 +56,11 @@ class Response(Record):
     text: str
     finished: bool
     end: int | None = None
+
+    @classmethod
+    def unasked(cls, prompt_id: str) -> Self:
+        """No answer: of the prompt only the place where one would begin is looked at."""
+        return cls(prompt_id=prompt_id, draw=0, tokens=(), text="", finished=False)
 
     @property
     def drawn(self) -> tuple[int, ...]:

@@ -28,9 +28,11 @@ class Divergence(Record):
 
     mean_tv: float
     mean_kl: float
-    p_change: float = Field(description="Mean probability that a response differs under coupling.")
+    p_change: float | None = Field(
+        description="Mean probability that a response differs under coupling; None where no response was drawn."
+    )
     noise_tv: float = Field(description="The same for the base against itself in other batch shapes.")
-    noise_p_change: float
+    noise_p_change: float | None
     differing_pairs: float | None = Field(None, description="Measured share of control pairs that differ.")
     control_pairs: int = 0
 
@@ -62,7 +64,7 @@ class MapPoint(Record):
     prompt: str
     category: str
     kl: float
-    p_change: float
+    p_change: float | None = Field(description="None where only the answer's opening was looked at.")
     lead: str | None
 
 

@@ -1,5 +1,6 @@
 """The arithmetic of a shift: two distributions in, their signed sparse difference out."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -110,10 +111,11 @@ def _cut(columns: dict[str, Any], responses: Sequence[Response]) -> list[Shift]:
 def change_probability(tv: Floats, log_ratio: Floats) -> float:
     """P(change) from one base response: sum_t A_{t-1} TV_t, A_t = prod_{s<=t} min(1, q(y_s)/p(y_s)).
 
-    `tv`, `log_ratio` (n,) at the drawn tokens. Unbiased for the probability that a coupled pair differs.
+    `tv`, `log_ratio` (n,) at the drawn tokens. Unbiased for the probability that a coupled pair differs; not a number
+    without a drawn token.
     """
     if not len(tv):
-        return 0.0
+        return math.nan
     accepted = np.exp(np.concatenate([[0.0], np.minimum(log_ratio[:-1], 0.0).cumsum()]))
     return float((accepted * tv).sum())
 

@@ -53,6 +53,7 @@ class Evidence(Screened):
     def price(self) -> int:
         """Tokens that both models score to screen one more prompt, on average over some screened; at least 1."""
         every = list(zip(self.prompts, self.responses, strict=True))
+        every = [(p, r) for p, r in every if r.drawn] or every
         some = every[:: 1 + len(every) // PRICED]  # each round asks, and encoding thousands takes seconds
         sides = [
             subject.scored_tokens([Context(subject.encode(p), r.tokens) for p, r in some])

@@ -128,7 +128,7 @@ class Rounds:
 
     def _within(self, tokens: int, prompts: Sequence[Prompt]) -> list[Prompt]:
         """The first that can be screened for so many tokens, each answered at the length usual in the pool."""
-        answers = [len(r.tokens) for r in self._start.responses]
+        answers = [len(r.tokens) for r in self._start.responses if r.drawn]
         reply = (0,) * round(sum(answers) / max(1, len(answers)))
         spent = 0
         for i, p in enumerate(prompts):
