@@ -69,6 +69,11 @@ class Seen:
         return [s for s in self.shifts if s.followed] or list(self.shifts)
 
     @property
+    def openings(self) -> int:
+        """How many prompts have no answer."""
+        return sum(not s.followed for s in self.shifts)
+
+    @property
     def evidence(self) -> tuple[str, str]:
         """What the weights show in words, and no two-sample test: for whoever reads the evidence."""
         view = self.weights
@@ -167,8 +172,7 @@ def assemble_screen(ledger: Ledger, seen: Seen) -> ScreenReport:
 
 
 def _looked(seen: Seen, config: AuditConfig, findings: Sequence[Finding]) -> str:
-    openings = sum(not s.followed for s in seen.shifts)
-    part = f" ({openings} of them where an answer begins, and no further)" if openings else ""
+    part = f" ({seen.openings} of them where an answer begins, and no further)" if seen.openings else ""
     looked = f"{len(seen.prompts)} prompts were screened{part} and {met_by(findings, len(seen.confirmation))}"
     same = _weights_claim(seen, config) == "identical" and not any(s.tv.any() for s in seen.shifts)
     return f"{IDENTICAL}; {looked}" if same else looked
@@ -267,9 +271,9 @@ def _not_looked_at(
         beyond_the_pool(seen.sought.finders),
         *([] if config.attribute else ["which weights carry the changes: --attribute looks"]),
     ]
-    if openings := sum(not s.followed for s in seen.shifts):
+    if seen.openings:
         notes.append(
-            f"{openings} of {len(seen.prompts)} discovery prompts beyond the place where an answer begins, to stay "
+            f"{seen.openings} of {len(seen.prompts)} discovery prompts beyond the place where an answer begins, to stay "
             f"under --max-decoded-tokens {config.max_decoded_tokens}"
         )
     notes += [
