@@ -102,7 +102,7 @@ def _cut(columns: dict[str, Any], responses: Sequence[Response]) -> list[Shift]:
                     for side in ("gained", "lost")
                     for what, kind in (("ids", np.int32), ("p", np.float32), ("q", np.float32))
                 },
-                p_change=change_probability(tv[: len(r.drawn)], log_ratio),
+                p_change=change_probability(tv[: len(r.drawn)], log_ratio) if r.drawn else math.nan,
             )
         )
     return shifts
@@ -111,11 +111,10 @@ def _cut(columns: dict[str, Any], responses: Sequence[Response]) -> list[Shift]:
 def change_probability(tv: Floats, log_ratio: Floats) -> float:
     """P(change) from one base response: sum_t A_{t-1} TV_t, A_t = prod_{s<=t} min(1, q(y_s)/p(y_s)).
 
-    `tv`, `log_ratio` (n,) at the drawn tokens. Unbiased for the probability that a coupled pair differs; not a number
-    without a drawn token.
+    `tv`, `log_ratio` (n,) at the drawn tokens. Unbiased for the probability that a coupled pair differs.
     """
     if not len(tv):
-        return math.nan
+        return 0.0
     accepted = np.exp(np.concatenate([[0.0], np.minimum(log_ratio[:-1], 0.0).cumsum()]))
     return float((accepted * tv).sum())
 
