@@ -273,8 +273,8 @@ def _not_looked_at(
     ]
     if seen.openings:
         notes.append(
-            f"{seen.openings} of {len(seen.prompts)} discovery prompts beyond the place where an answer begins, to stay "
-            f"under --max-decoded-tokens {config.max_decoded_tokens}"
+            f"{seen.openings} of {len(seen.prompts)} discovery prompts beyond the place where an answer begins, to "
+            f"stay under --max-decoded-tokens {config.max_decoded_tokens}"
         )
     notes += [
         f"“{lead.phrase}”: the candidate prefers it ({lead.nats:.0f} nats) but no pool prompt brings it out past the "
