@@ -23,7 +23,7 @@ def look(audit: Opened, read: WeightsView | None = None) -> Seen:
     asked = prompts.discovery
     drawn = draw_responses(ledger, base, asked[: ledger.affordable()], length, "screen")
     # Where an answer begins is seen without drawing one.
-    responses = [*drawn, *(Response.unasked(p.id) for p in asked[len(drawn) :])]
+    responses = [*drawn, *(Response.undrawn(p.id) for p in asked[len(drawn) :])]
     shifts = scan(ledger, base, candidate, asked, responses)
     followed = len(drawn) or len(asked)
     noise = noise_floor(ledger, base, asked[:followed], responses[:followed])
@@ -40,8 +40,8 @@ def paired(audit: Opened, seen: Seen) -> tuple[Discovery, Instruments]:
     ledger = audit.ledger
     control, strongest = _affordable_pairs(ledger, seen)
     prompts, responses = seen.select(control + strongest)
-    unasked = [p for p, r in zip(prompts, responses, strict=True) if not r.drawn]
-    drawn = draw_responses(ledger, seen.base, unasked, ledger.config.limits.response_tokens, "elicit")
+    undrawn = [p for p, r in zip(prompts, responses, strict=True) if not r.drawn]
+    drawn = draw_responses(ledger, seen.base, undrawn, ledger.config.limits.response_tokens, "elicit")
     drafts = {r.prompt_id: r for r in (*responses, *drawn)}
     pairs = coupled_pairs(ledger, seen.base, seen.candidate, prompts, [drafts[p.id] for p in prompts], "elicit")
     found = Discovery(

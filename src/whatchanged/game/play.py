@@ -56,8 +56,7 @@ class Game:
     @classmethod
     def new(cls, noise: Sequence[Shift], pool: Sequence[Shift]) -> Self:
         """Nothing played; the noise floor is the most that any prompt shows of the base against itself."""
-        mass, seen = masses(pool), profile(noise)
-        level = drift_levels(mass, mass)
+        level, seen = drift_levels(pool, masses(pool)), profile(noise)
         return cls(float(np.bincount(seen.row, beyond(seen.key, seen.value, level, {}), 1).max()), len(pool), level)
 
     def known(self, evidence: Evidence) -> Evidence:

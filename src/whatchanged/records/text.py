@@ -58,7 +58,7 @@ class Response(Record):
     end: int | None = None
 
     @classmethod
-    def unasked(cls, prompt_id: str) -> Self:
+    def undrawn(cls, prompt_id: str) -> Self:
         """No answer: of the prompt only the place where one would begin is looked at."""
         return cls(prompt_id=prompt_id, draw=0, tokens=(), text="", finished=False)
 

@@ -23,7 +23,7 @@ class Rewards:
 
     def __init__(self, shifts: Sequence[Shift]) -> None:
         pool = masses(shifts)
-        self.drift = drift_levels(pool, [m for m, s in zip(pool, shifts, strict=True) if s.followed])
+        self.drift = drift_levels(shifts, pool)
         self._shown = np.zeros(0)
         for mass in pool:
             self._pay(*mass)
@@ -52,9 +52,13 @@ def masses(shifts: Sequence[Shift]) -> Masses:
     return [(column[a:b], nats[a:b]) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
 
-def drift_levels(openings: Masses, answers: Masses) -> NDArray[np.float64]:
-    """float64[2], nats: what a pool's drift does not exceed in a column of an answer's rest, and of its opening."""
-    return np.array([drift_level(left_out(_at(pool, at))) for at, pool in enumerate((answers, openings))])
+def drift_levels(shifts: Sequence[Shift], pool: Masses) -> NDArray[np.float64]:
+    """float64[2], nats: what a pool's drift does not exceed in a column of an answer's rest, and of its opening.
+
+    `pool`: the masses of the shifts. Those that were not followed tell nothing of the rest.
+    """
+    answers = [mass for shift, mass in zip(shifts, pool, strict=True) if shift.followed]
+    return np.array([drift_level(left_out(_at(some, at))) for at, some in enumerate((answers, pool))])
 
 
 def _at(pool: Masses, opening: int) -> Masses:
