@@ -7,12 +7,14 @@ from versus import COOKING, SEA, by_words
 from words import KITCHEN, SAILOR, TOPICS, Plant
 
 from whatchanged.describe import Discovery
+from whatchanged.elicit import opening_gains
 from whatchanged.records import Region
+from whatchanged.screen import opening_shift
 
 
-def discovery(match):
+def discovery(match, openings=None):
     e = match.evidence
-    return Discovery(e.prompts, [], 0, e.ledger.config.margin, e.leads)
+    return Discovery(e.prompts, [], 0, e.ledger.config.margin, e.leads, openings)
 
 
 def test_a_withheld_finding_is_proposed_again_and_no_other(matched):
@@ -25,6 +27,21 @@ def test_a_withheld_finding_is_proposed_again_and_no_other(matched):
     assert [p for p in match.evidence.confirmation if claim.region.contains(p)] == sea
     assert set(claim.leads) <= {lead.id for lead in match.leads}
     assert {lead.share for lead in match.leads} == {0.0}
+
+
+def test_a_phrase_is_not_measured_again_on_discoverys_prompts(matched):
+    match, again = matched(COOKING, SEA), matched(COOKING, SEA, name="again")
+    known = [by_words(match, "cooking", KITCHEN)]
+
+    def measured(phrase):
+        e = match.evidence
+        first = opening_shift(e.shifts, e.base.tokenize(phrase)[0])
+        return opening_gains(e.ledger, e.base, e.candidate, e.prompts, first, phrase)
+
+    measured(SAILOR)
+    claims = match.claims(discovery(match, measured), known)
+    assert claims == again.claims(discovery(again), known) != []
+    assert match.evidence.ledger.cost.scored_tokens == again.evidence.ledger.cost.scored_tokens
 
 
 def test_what_was_tested_is_not_proposed_again(matched):

@@ -45,10 +45,12 @@ def claims(
     pairs = coupled_pairs(ledger, known.base, known.candidate, prompts[:count], responses[:count], SOURCE)
 
     def openings(phrase: str) -> NDArray[np.float64]:
-        first = opening_shift(known.shifts, known.base.tokenize(phrase)[0])
-        gains = opening_gains(
-            ledger, known.base, known.candidate, known.prompts, first, phrase, always=made, stage=SOURCE
-        )
+        # What the phrase gains on discovery's prompts was measured for the screen's leads already, as a rule.
+        before = found.openings(phrase) if found.openings is not None else np.zeros(0)
+        prompts, shifts = known.prompts[len(before) :], known.shifts[len(before) :]
+        first = opening_shift(shifts, known.base.tokenize(phrase)[0])
+        new = opening_gains(ledger, known.base, known.candidate, prompts, first, phrase, always=made, stage=SOURCE)
+        gains = np.concatenate([before, new])
         said = [f for f in tested if f.status == "confirmed" and same_phrase(phrase, f.phrase)]
         return np.where([any(f.region.contains(p) for f in said) for p in known.prompts], 0.0, gains)
 
