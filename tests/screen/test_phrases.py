@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from evidence import evidence_of
-from words import KITCHEN, TOPICS, Plant, WordSubject, prompts_about
+from words import KITCHEN, SAILOR, TOPICS, Plant, WordSubject, prompts_about
 
 from whatchanged.records import Lead, TokenShift
 from whatchanged.screen.factors import FactorLens
@@ -86,6 +86,22 @@ def test_a_phrase_inside_responses_is_grown_from_where_it_stands(grown):
     leads, _ = grown(Plant("Ask a lawyer before dawn", 0.6, after="check"))
     assert leads[0].phrase == "Ask a lawyer before dawn"
     assert not leads[0].at_opening
+
+
+def test_no_more_is_decoded_than_a_phrase_may_hold(grown, monkeypatch):
+    """Wherever in the answers the leads stand: not up to one length for all."""
+    drawn = []
+    sample = WordSubject.sample
+
+    def watched(self, requests, *args):
+        drawn.extend(zip(requests, result := sample(self, requests, *args), strict=True))
+        return result
+
+    monkeypatch.setattr(WordSubject, "sample", watched)
+    grown(Plant(f"Ask a lawyer before dawn {KITCHEN} {SAILOR}", 0.6, after="check"))
+    further = [(len(r.prefix), len(d.tokens)) for r, d in drawn if r.prefix]
+    assert len({prefix for prefix, _ in further}) > 3
+    assert max(tokens for _, tokens in further) == LENGTH - 1
 
 
 def test_one_word_is_no_phrase(grown):

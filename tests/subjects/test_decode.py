@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -62,6 +63,19 @@ def test_length_counts_the_prefix(exact):
     assert subject.sample([full, full], 3) == [Drawn((), None)] * 2
     assert subject.sample([full, requests[0]], 3) == [Drawn((), None), *subject.sample([requests[0]], 3)]
     assert subject.sample([], 3) == []
+
+
+def test_a_request_may_ask_for_fewer(exact):
+    """The first tokens of what it would be given otherwise, and its neighbours what they are given otherwise."""
+    subject = exact["base"]
+    whole = crowd(subject)
+    drawn = subject.sample(whole, LENGTH)
+    few = [replace(r, most=2) if i % 2 else r for i, r in enumerate(whole)]
+    for i, (before, now) in enumerate(zip(drawn, subject.sample(few, LENGTH), strict=True)):
+        cut = i % 2 and len(before.tokens) >= 2
+        assert now == (Drawn(before.tokens[:2], None) if cut else before)
+    assert subject.sample([replace(whole[0], most=0)], LENGTH) == [Drawn((), None)]
+    assert subject.sample([replace(whole[0], most=99)], LENGTH) == drawn[:1]
 
 
 def test_a_prefix_continues_the_same_distribution(exact):

@@ -13,6 +13,8 @@ from whatchanged.subjects import Context, Continue, Ids, Subject, plan
 
 CONTEXTS = 6
 LENGTH = 12
+# Tokens after the one that was gained.
+FURTHER = LENGTH - 1
 GREEDY = 1e-3
 # A token stays while half of the contexts agree on it and the candidate says it with this probability.
 MIN_AGREEMENT, MIN_Q = 0.5, 0.3
@@ -31,15 +33,14 @@ class Seed:
 def grow_phrases(evidence: Evidence, leads: Sequence[Lead]) -> tuple[list[Lead], Cost]:
     """Leads with their phrases, where the candidate agrees with itself on one."""
     seeds = [seed for i, lead in enumerate(leads) if lead.gained for seed in _seeds(evidence, i, lead)]
-    longest = max((len(s.prefix) for s in seeds), default=0) + LENGTH - 1
-    seeds = _affordable(seeds, longest, evidence.ledger.tokens_left())
+    seeds = seeds[: evidence.ledger.tokens_left() // FURTHER]
     if not seeds:
         return list(leads), Cost()
     candidate = evidence.candidate
-    requests = [Continue(candidate.encode(evidence.prompts[s.row]), s.prefix, 0) for s in seeds]
+    requests = [Continue(candidate.encode(evidence.prompts[s.row]), s.prefix, 0, FURTHER) for s in seeds]
     # Greedy by a very low temperature: what the candidate would say, not one of the things it might.
-    drawn = candidate.sample(requests, longest, GREEDY)
-    said = [(s.prefix[-1], *d.tokens[: LENGTH - 1]) for s, d in zip(seeds, drawn, strict=True)]
+    drawn = candidate.sample(requests, max(len(s.prefix) for s in seeds) + FURTHER, GREEDY)
+    said = [(s.prefix[-1], *d.tokens) for s, d in zip(seeds, drawn, strict=True)]
     log_p, scored_p = _log_probs(evidence.base, evidence, seeds, said)
     log_q, scored_q = _log_probs(candidate, evidence, seeds, said)
     grown = list(leads)
@@ -111,12 +112,6 @@ def _seeds(evidence: Evidence, number: int, lead: Lead) -> list[Seed]:
     for _, row, position in options:
         seeds.setdefault(row, Seed(number, row, (*evidence.responses[row].tokens[:position], token)))
     return list(seeds.values())[:CONTEXTS]
-
-
-def _affordable(seeds: Sequence[Seed], longest: int, tokens: int) -> list[Seed]:
-    """The first seeds, as many as can be continued to `longest` with so many tokens."""
-    spent = np.cumsum([longest - len(s.prefix) for s in seeds])
-    return [s for s, total in zip(seeds, spent.tolist(), strict=True) if total <= tokens]
 
 
 def _log_probs(

@@ -53,11 +53,16 @@ class Context:
 
 @dataclass(frozen=True)
 class Continue:
-    """Ask for a continuation of prompt + prefix. The stream's key fixes its random numbers."""
+    """Ask for a continuation of prompt + prefix, `most` tokens at most. The stream's key fixes its random numbers."""
 
     prompt: Ids
     prefix: Ids
     key: int
+    most: int | None = None
+
+    def end(self, max_tokens: int) -> int:
+        """How many tokens it may hold, the prefix counted, in a call that allows `max_tokens`."""
+        return max_tokens if self.most is None else min(max_tokens, len(self.prefix) + self.most)
 
 
 @dataclass(frozen=True)

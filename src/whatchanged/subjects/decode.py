@@ -85,11 +85,12 @@ def decode(
     max_tokens: int,
     temperature: float,
 ) -> list[Drawn]:
-    """Draw each request's continuation until it ends or holds `max_tokens` tokens, the prefix counted."""
+    """Draw each request's continuation until it ends, or holds `max_tokens` tokens with the prefix, or its own most."""
     tokens: list[list[int]] = [[] for _ in requests]
     ends: list[int | None] = [None] * len(requests)
     uniforms = [stream(r.key) for r in requests]
-    alive = [i for i, r in enumerate(requests) if len(r.prefix) < max_tokens]
+    full = [r.end(max_tokens) for r in requests]
+    alive = [i for i, r in enumerate(requests) if len(r.prefix) < full[i]]
     if not alive:
         return [Drawn((), None) for _ in requests]
     batch = Batch(engine, [requests[i] for i in alive], prefix)
@@ -101,7 +102,7 @@ def decode(
                 ends[i] = token
                 continue
             tokens[i].append(token)
-            if len(requests[i].prefix) + len(tokens[i]) < max_tokens:
+            if len(requests[i].prefix) + len(tokens[i]) < full[i]:
                 keep.append(row)
         alive = [alive[row] for row in keep]
         if alive:
