@@ -58,7 +58,7 @@ class ToySubject(Subject):
     def _draw(self, request: Continue, max_tokens: int, temperature: float) -> Drawn:
         uniforms, said = stream(request.key), []
         last = (request.prompt + request.prefix)[-1]
-        while len(request.prefix) + len(said) < request.end(max_tokens):
+        while len(request.prefix) + len(said) < request.full(max_tokens):
             cumulative = torch.softmax(self.table[last].log() / temperature, -1).cumsum(0)
             token = int(torch.searchsorted(cumulative, torch.tensor(uniforms.random(), dtype=torch.float64)))
             if token == END:

@@ -120,7 +120,7 @@ class WordSubject(Subject):
 
     def _draw(self, request: Continue, max_tokens: int, temperature: float) -> Drawn:
         uniforms, said, end = stream(request.key), request.prefix, None
-        while len(said) < request.end(max_tokens) and end is None:
+        while len(said) < request.full(max_tokens) and end is None:
             cumulative = np.exp(self.log_law(request.prompt, said, temperature)).cumsum()
             token = int(np.searchsorted(cumulative, uniforms.random() * cumulative[-1], side="right"))
             said, end = (said, END) if token == END else ((*said, token), None)

@@ -60,7 +60,7 @@ class Continue:
     key: int
     most: int | None = None
 
-    def end(self, max_tokens: int) -> int:
+    def full(self, max_tokens: int) -> int:
         """How many tokens it may hold, the prefix counted, in a call that allows `max_tokens`."""
         return max_tokens if self.most is None else min(max_tokens, len(self.prefix) + self.most)
 

@@ -89,7 +89,7 @@ def decode(
     tokens: list[list[int]] = [[] for _ in requests]
     ends: list[int | None] = [None] * len(requests)
     uniforms = [stream(r.key) for r in requests]
-    full = [r.end(max_tokens) for r in requests]
+    full = [r.full(max_tokens) for r in requests]
     alive = [i for i, r in enumerate(requests) if len(r.prefix) < full[i]]
     if not alive:
         return [Drawn((), None) for _ in requests]
